@@ -1,0 +1,132 @@
+/** Jobs as the REST interface shows them. */
+import { z } from "zod";
+import { DatasetId, JobId, ModelId } from "../ids.ts";
+import { UPLOAD_LIMITS } from "../limits.ts";
+import { Timestamp } from "./common.ts";
+
+export const Privacy = z.enum(["encrypted", "public"]);
+export type Privacy = z.infer<typeof Privacy>;
+export const Custody = z.enum(["coordinator", "submitter"]);
+export type Custody = z.infer<typeof Custody>;
+
+/**
+ * A job's life: planning → queued → running → aggregating → completed; failed from any state before completed; canceled
+ * by its submitter from any state before completed. lib/coordinator/job-lifecycle.ts is its one writer.
+ */
+export const JobStatus = z.enum(["planning", "queued", "running", "aggregating", "completed", "failed", "canceled"]);
+export type JobStatus = z.infer<typeof JobStatus>;
+
+const Region = z.string().regex(/^[A-Z]{2,4}$/, "an ISO country code or a group like EU is wanted here");
+
+export const CreateJob = z
+  .object({
+    model: ModelId.optional(),
+    models: z.array(ModelId).min(1).max(64).optional(),
+    dataset: DatasetId,
+    name: z.string().trim().min(1).max(120).optional(),
+    privacy: Privacy.default("encrypted"),
+    custody: Custody.optional(),
+    aggregation: z.enum(["auto", "concat", "mean", "vote", "max", "learned"]).default("auto"),
+    regions: z
+      .object({ allow: z.array(Region).max(250).optional(), prefer: z.array(Region).max(250).optional() })
+      .optional(),
+    priority: z.int().min(-10).max(10).default(0),
+    deadline: Timestamp.optional(),
+    group: z.string().max(64).optional(),
+    min_fidelity: z.number().min(0).max(1).default(0.99),
+    accept_fidelity: z.boolean().default(false),
+    metadata: z
+      .record(z.string().max(64), z.string().max(UPLOAD_LIMITS.metadataChars))
+      .refine((entries) => Object.keys(entries).length <= UPLOAD_LIMITS.metadataEntries, "at most 16 entries")
+      .default({}),
+    dry_run: z.boolean().default(false),
+  })
+  .refine((job) => (job.model === undefined) !== (job.models === undefined), {
+    message: "give either model or models",
+    path: ["model"],
+  });
+export type CreateJob = z.infer<typeof CreateJob>;
+
+/** Measured or computed before the job runs; what is unknown is null, never a guess shown as a number. */
+export const PublicPlan = z.object({
+  privacy: z.literal("public"),
+  records: z.int().nonnegative(),
+  microtasks: z.int().nonnegative(),
+  bytes_per_record_down: z.number(),
+  bytes_per_record_up: z.number(),
+  donor_seconds: z.number().nullable(),
+  donors_online: z.int().nonnegative(),
+  seconds_with_donors_online: z.number().nullable(),
+  donors_see: z.string(),
+});
+
+export const EncryptedPlan = z.object({
+  privacy: z.literal("encrypted"),
+  custody: Custody,
+  records: z.int().nonnegative(),
+  records_per_batch: z.int().positive(),
+  batches: z.int().nonnegative(),
+  microtasks: z.int().nonnegative(),
+  bytes_per_record_down: z.number(),
+  bytes_per_record_up: z.number(),
+  squares: z.int().nonnegative(),
+  ring_degree: z.int().positive(),
+  modulus_bits: z.number(),
+  security_bits: z.int(),
+  core_seconds_per_record: z.number(),
+  key_holder_ms_per_record: z.number(),
+  plain_model_ms_per_record: z.number(),
+  fidelity: z.object({
+    records: z.int().nonnegative(),
+    same_answer_rate: z.number(),
+    largest_error: z.number(),
+    mean_error: z.number(),
+    wanted: z.number(),
+    accepted: z.boolean(),
+  }),
+  donors_online: z.int().nonnegative(),
+  seconds_with_donors_online: z.number().nullable(),
+  donors_see: z.string(),
+});
+
+export const Plan = z.discriminatedUnion("privacy", [PublicPlan, EncryptedPlan]).meta({ id: "Plan" });
+export type Plan = z.infer<typeof Plan>;
+
+export const JobResource = z
+  .object({
+    id: JobId,
+    object: z.literal("job"),
+    name: z.string(),
+    status: JobStatus,
+    privacy: Privacy,
+    custody: Custody,
+    models: z.array(ModelId),
+    dataset: DatasetId,
+    created_at: Timestamp,
+    started_at: Timestamp.nullable(),
+    completed_at: Timestamp.nullable(),
+    counts: z.object({
+      records: z.int().nonnegative(),
+      units: z.int().nonnegative(),
+      units_accepted: z.int().nonnegative(),
+      microtasks: z.int().nonnegative(),
+      microtasks_accepted: z.int().nonnegative(),
+      microtasks_leased: z.int().nonnegative(),
+      microtasks_quarantined: z.int().nonnegative(),
+      results_refused: z.int().nonnegative(),
+      audits: z.int().nonnegative(),
+    }),
+    eta_seconds: z.number().nullable(),
+    queue_position: z.int().nonnegative().nullable(),
+    /** What the job is doing or waiting for, in words. */
+    why: z.string(),
+    error: z.object({ code: z.string(), detail: z.string() }).nullable(),
+    plan: Plan.nullable(),
+    metadata: z.record(z.string(), z.string()),
+    urls: z.object({ self: z.string(), results: z.string(), events: z.string(), page: z.string() }),
+  })
+  .meta({ id: "Job" });
+export type JobResource = z.infer<typeof JobResource>;
+
+export const ResultFormat = z.enum(["json", "csv", "jsonl", "npy"]);
+export type ResultFormat = z.infer<typeof ResultFormat>;

@@ -1,0 +1,65 @@
+/** Prefixed, branded ids: a job's id can never be passed where a model's is wanted. */
+import { z } from "zod";
+
+/** 20 characters of Crockford's base32 in lower case: 100 bits, unguessable and readable aloud. */
+const TAIL = "[0-9a-hjkmnp-tv-z]{20}";
+
+const id = <Prefix extends string>(prefix: Prefix) =>
+  z
+    .string()
+    .regex(new RegExp(`^${prefix}_${TAIL}$`), `an id like ${prefix}_… is wanted here`)
+    .brand<Prefix>();
+
+export const FileId = id("file");
+export const ModelId = id("mdl");
+export const DatasetId = id("dst");
+export const JobId = id("job");
+export const StageId = id("stg");
+export const MicrotaskId = id("mt");
+export const LeaseId = id("ls");
+export const DonorId = id("don");
+export const TenantId = id("ten");
+export const ApiKeyId = id("key");
+
+export type FileId = z.infer<typeof FileId>;
+export type ModelId = z.infer<typeof ModelId>;
+export type DatasetId = z.infer<typeof DatasetId>;
+export type JobId = z.infer<typeof JobId>;
+export type StageId = z.infer<typeof StageId>;
+export type MicrotaskId = z.infer<typeof MicrotaskId>;
+export type LeaseId = z.infer<typeof LeaseId>;
+export type DonorId = z.infer<typeof DonorId>;
+export type TenantId = z.infer<typeof TenantId>;
+export type ApiKeyId = z.infer<typeof ApiKeyId>;
+
+/** SHA-256 of an immutable artefact (model, program, stage spec), in lower-case hex. */
+export const Digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, "a SHA-256 digest in lower-case hex is wanted here")
+  .brand<"Digest">();
+export type Digest = z.infer<typeof Digest>;
+
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+
+interface IdTypes {
+  file: FileId;
+  mdl: ModelId;
+  dst: DatasetId;
+  job: JobId;
+  stg: StageId;
+  mt: MicrotaskId;
+  ls: LeaseId;
+  don: DonorId;
+  ten: TenantId;
+  key: ApiKeyId;
+}
+
+/**
+ * Makes an id from 20 random bytes (five bits of each are used).
+ * @param random20 20 bytes from a cryptographic source
+ */
+export function makeId<Prefix extends keyof IdTypes>(prefix: Prefix, random20: Uint8Array): IdTypes[Prefix] {
+  let tail = "";
+  for (let i = 0; i < 20; i++) tail += ALPHABET[(random20[i] ?? 0) & 31];
+  return `${prefix}_${tail}` as IdTypes[Prefix];
+}

@@ -1,0 +1,85 @@
+/**
+ * Every bound that a stranger can meet, in one place, with its unit in the name and its reason beside it.
+ * The docs list this file; a limit that is not here does not exist.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+/** The donor socket. */
+export const SOCKET_LIMITS = {
+  /** One packed payload or result: large enough to keep a fast donor busy, small enough not to block control messages. */
+  payloadBytes: 4 * MiB,
+  /** A frame is one payload plus its JSON envelope. */
+  frameBytes: 4 * MiB + 64 * KiB,
+  /** Payloads up to this ride inside the lease answer and save a round trip. */
+  inlinePayloadBytes: 1 * MiB,
+  /** A socket that does not drain is a memory leak that a stranger controls. */
+  writeBufferBytes: 16 * MiB,
+  writeBufferStallMs: 30_000,
+  /** One household behind one address has some tabs; a lab is served by raising this. */
+  socketsPerAddress: 64,
+  handshakesPerSecondPerAddress: 32,
+  /** A donor has one bundle in work and one fetched ahead. */
+  bundlesPerDonor: 3,
+  leasesPerBundle: 64,
+  /** Malformed or out-of-order events before the socket is closed. */
+  offencesBeforeDisconnect: 5,
+  /** How long a lease request may wait for work before it is answered "wait". */
+  longPollMs: 25_000,
+  /** Digests a donor may say it has cached. */
+  cachedDigests: 256,
+} as const;
+
+/** Microtasks and leases. */
+export const LEASE_LIMITS = {
+  /** What a microtask may take on the device that gets it. */
+  microtaskMs: 3_000,
+  leaseMsMin: 5_000,
+  leaseMsMax: 120_000,
+  /** A microtask that keeps failing is set aside so that the rest of the job goes on. */
+  attemptsBeforeQuarantine: 5,
+} as const;
+
+/** Uploads and the REST interface. */
+export const UPLOAD_LIMITS = {
+  /** A multipart upload is held in flight by one request; larger files resume through /uploads. */
+  multipartBytes: 256 * MiB,
+  uploadBytes: 8 * GiB,
+  jsonBodyBytes: 1 * MiB,
+  jsonDepth: 16,
+  filesPerTenant: 10_000,
+  bytesPerTenant: 64 * GiB,
+  jobsPerTenant: 10_000,
+  idempotencyKeyChars: 255,
+  metadataEntries: 16,
+  metadataChars: 512,
+} as const;
+
+/** Models as files. */
+export const MODEL_LIMITS = {
+  modelBytes: 512 * MiB,
+  graphNodes: 20_000,
+  tensorElements: 128 * MiB,
+  tensorRank: 8,
+  nameChars: 512,
+  /** Subgraphs inside subgraphs; real exporters stay below 4. */
+  nesting: 8,
+} as const;
+
+/** Datasets as files. */
+export const DATASET_LIMITS = {
+  records: 50_000_000,
+  columns: 65_536,
+  cellChars: 1 * MiB,
+  lineBytes: 16 * MiB,
+  jsonDepth: 16,
+  arrays: 64,
+  zipEntries: 200_000,
+  /** Deflate reaches 1032:1 on zeros; real data stays far below this. */
+  zipRatio: 200,
+  imagePixels: 64 * MiB,
+  imageSidePixels: 16_384,
+  previewRecords: 5,
+} as const;
