@@ -1,0 +1,102 @@
+/**
+ * `npm test`: everything a change must pass, in one run — static checks, build, Node tests, browser tests — and one
+ * closing line that sums them up. Exits non-zero when anything failed.
+ *
+ * `npm test -- --only=check,unit,e2e` runs some of the parts.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { z } from "zod";
+import { ensureChromium } from "./support/chromium.ts";
+
+const PARTS = ["check", "build", "unit", "e2e"] as const;
+type Part = (typeof PARTS)[number];
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const VitestReport = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+});
+const PlaywrightReport = z.object({
+  stats: z.object({ expected: z.number(), unexpected: z.number(), flaky: z.number(), skipped: z.number() }),
+});
+
+const REPORTS = "test-results";
+const total: Tally = { passed: 0, failed: 0, skipped: 0 };
+const failedParts: Part[] = [];
+
+const parts = partsAskedFor(process.argv.slice(2));
+rmSync(REPORTS, { recursive: true, force: true });
+mkdirSync(REPORTS, { recursive: true });
+process.env.FLUX_CHROMIUM = ensureChromium();
+
+for (const part of parts) {
+  console.log(`\n── ${part} ${"─".repeat(60 - part.length)}`);
+  if (!runPart(part)) failedParts.push(part);
+}
+
+if (failedParts.length > 0) console.log(`\nFailed: ${failedParts.join(", ")}`);
+const failed = Math.max(total.failed, failedParts.length);
+console.log(`\n${total.passed} passed, ${failed} failed, ${total.skipped} skipped`);
+process.exit(failed === 0 ? 0 : 1);
+
+function partsAskedFor(args: string[]): Part[] {
+  const only = args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length);
+  return only ? z.array(z.enum(PARTS)).parse(only.split(",")) : [...PARTS];
+}
+
+function runPart(part: Part): boolean {
+  switch (part) {
+    case "check":
+      return run(["npm", "run", "check"]);
+    case "build":
+      return run(["npm", "run", "build"]);
+    case "unit": {
+      const report = `${REPORTS}/vitest.json`;
+      const ok = run(["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`]);
+      const counts = readReport(report, VitestReport);
+      add({
+        passed: counts?.numPassedTests ?? 0,
+        failed: counts?.numFailedTests ?? 1,
+        skipped: (counts?.numPendingTests ?? 0) + (counts?.numTodoTests ?? 0),
+      });
+      return ok;
+    }
+    case "e2e": {
+      const report = `${REPORTS}/playwright.json`;
+      const ok = run(["playwright", "test", "--reporter=list,json"], { PLAYWRIGHT_JSON_OUTPUT_NAME: report });
+      const stats = readReport(report, PlaywrightReport)?.stats;
+      add({
+        passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0),
+        failed: stats?.unexpected ?? 1,
+        skipped: stats?.skipped ?? 0,
+      });
+      return ok;
+    }
+  }
+}
+
+function run([command = "", ...args]: string[], extra: Record<string, string> = {}): boolean {
+  return spawnSync(command, args, { stdio: "inherit", env: { ...process.env, ...extra } }).status === 0;
+}
+
+function readReport<Report>(path: string, schema: z.ZodType<Report>): Report | null {
+  try {
+    return schema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+function add(tally: Tally): void {
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  total.skipped += tally.skipped;
+}
