@@ -76,10 +76,14 @@ export const DATASET_LIMITS = {
   lineBytes: 16 * MiB,
   jsonDepth: 16,
   arrays: 64,
+  /** Of one column; each may become a feature. */
+  categories: 65_536,
   zipEntries: 200_000,
   /** Deflate reaches 1032:1 on zeros; real data stays far below this. */
   zipRatio: 200,
   imagePixels: 64 * MiB,
   imageSidePixels: 16_384,
   previewRecords: 5,
+  /** Of one array in a preview: a 32 × 32 grey image whole. */
+  previewValues: 1_024,
 } as const;

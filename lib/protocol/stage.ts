@@ -7,6 +7,7 @@
  * (payload and result: lib/lanes/block.ts).
  */
 import { z } from "zod";
+import { InputDecoding } from "./decode.ts";
 import { Digest, JobId, StageId } from "./ids.ts";
 import { RecordTensor } from "./tensors.ts";
 
@@ -21,18 +22,8 @@ export type RuntimeId = z.infer<typeof RuntimeId>;
 export const Artefact = z.object({ digest: Digest, bytes: z.int().positive() });
 export type Artefact = z.infer<typeof Artefact>;
 
-/** One model input: how the stored bytes of a record become what the model reads. */
-export const StageInput = z.object({
-  /** Name of the model's input. */
-  name: z.string().min(1).max(512),
-  /** As stored in the payload. */
-  stored: RecordTensor,
-  /** As the model wants it; same number of elements as `stored`. */
-  model: RecordTensor,
-  /** model value = stored value · scale + offset, in float32; 1 and 0 for integers passed through. */
-  scale: z.number(),
-  offset: z.number(),
-});
+/** One model input: its name and how the stored bytes of a record become what the model reads (decode.ts). */
+export const StageInput = InputDecoding.extend({ name: z.string().min(1).max(512) });
 export type StageInput = z.infer<typeof StageInput>;
 
 const PlainStage = {

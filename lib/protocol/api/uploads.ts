@@ -1,5 +1,6 @@
 /** Files, models and datasets as the REST interface shows them. */
 import { z } from "zod";
+import { ColumnInfo, DatasetFormat, Preprocessing, PreviewRecord } from "../datasets.ts";
 import { DatasetId, Digest, FileId, ModelId } from "../ids.ts";
 import { Timestamp } from "./common.ts";
 
@@ -51,8 +52,6 @@ export const ModelResource = z
   .meta({ id: "Model" });
 export type ModelResource = z.infer<typeof ModelResource>;
 
-export const DatasetFormat = z.enum(["csv", "jsonl", "npy", "npz", "parquet", "images"]);
-
 export const CreateDataset = z.object({
   file_id: FileId,
   name: z.string().trim().min(1).max(120).optional(),
@@ -64,6 +63,8 @@ export const CreateDataset = z.object({
   /** value · scale + offset is what the model reads, e.g. scale 1/255 for images stored 0..255. */
   scale: z.number().optional(),
   offset: z.number().optional(),
+  /** Everything else that is stated about the data: encodings, fills, image sizes. The fields above win. */
+  preprocessing: Preprocessing.optional(),
 });
 export type CreateDataset = z.infer<typeof CreateDataset>;
 
@@ -76,8 +77,8 @@ export const DatasetResource = z
     file_id: FileId,
     records: z.int().nonnegative(),
     features: z.array(TensorInfo),
-    columns: z.array(z.object({ name: z.string(), datatype: z.string(), role: z.enum(["feature", "label", "id"]) })),
-    preview: z.array(z.unknown()).max(5),
+    columns: z.array(ColumnInfo),
+    preview: z.array(PreviewRecord).max(5),
     warnings: z.array(z.string()),
     created_at: Timestamp,
   })
