@@ -1,0 +1,380 @@
+/**
+ * The board: what is pending, what is leased to whom, and what each submitter was served. The one writer of that state in
+ * memory; the dispatcher keeps the durable copy beside it, the simulator drives it as it is.
+ *
+ * A microtask is in one of these places: pending (in its stage's queue, no attempt) → leased (one or two attempts) →
+ * accepted | quarantined (gone from the board) or back to pending. Only `lease`, `accept`, `fail`, `giveBack` and `closeStage`
+ * move it. Every operation is O(1) amortised, or O(log attempts) where a lease deadline is kept.
+ */
+import type { DonorId, LeaseId, MicrotaskId, StageId, TenantId } from "#lib/protocol/ids.ts";
+import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
+import { DeadlineHeap } from "./deadline-heap.ts";
+import { PendingQueue } from "./pending-queue.ts";
+import { compileRegions } from "./regions.ts";
+import type {
+  Attempt,
+  BoardView,
+  DonorView,
+  Microtask,
+  PlannedLease,
+  StageDefinition,
+  StageView,
+  SubmitterView,
+} from "./types.ts";
+
+export interface NewMicrotask {
+  readonly id: MicrotaskId;
+  readonly unitStart: number;
+  readonly unitCount: number;
+  readonly batch?: number;
+  readonly prime?: number;
+  /** For microtasks restored after a restart. */
+  readonly fence?: number;
+  readonly failures?: number;
+  readonly refusedTo?: readonly DonorId[];
+}
+
+export interface LeaseOutcome {
+  readonly attempt: Attempt;
+  /** What was carved off and stays pending, under a new id; null when the whole range was leased. */
+  readonly remainder: Microtask | null;
+}
+
+/** What became of a microtask whose attempt did not count. */
+export type Requeued = "pending" | "still-leased" | "quarantined" | "gone";
+
+class Stage implements StageView {
+  readonly definition: StageDefinition;
+  readonly allowedCountries: ReadonlySet<string> | null;
+  readonly preferredCountries: ReadonlySet<string>;
+  readonly queue = new PendingQueue();
+  readonly attempts = new Set<Attempt>();
+  leasedCount = 0;
+  leasedUnits = 0;
+  acceptedUnits = 0;
+  /** Position in the board's list of open stages; −1 when it has nothing to do. */
+  openIndex = -1;
+
+  constructor(definition: StageDefinition) {
+    this.definition = definition;
+    const regions = compileRegions(definition.regions);
+    this.allowedCountries = regions.allowed;
+    this.preferredCountries = regions.preferred;
+  }
+
+  get pendingCount(): number {
+    return this.queue.count;
+  }
+
+  get pendingUnits(): number {
+    return this.queue.units;
+  }
+
+  pendingAt(i: number): Microtask | undefined {
+    return this.queue.at(i);
+  }
+}
+
+interface Submitter extends SubmitterView {
+  weight: number;
+  virtualMs: number;
+  servedMs: number;
+  /** Its stages that have pending microtasks. */
+  backlogged: number;
+}
+
+export interface BoardOptions {
+  /** Names the remainders of carved microtasks. */
+  readonly newMicrotaskId: () => MicrotaskId;
+}
+
+export class Board implements BoardView {
+  readonly donors = new Map<DonorId, DonorView>();
+  readonly openStages: Stage[] = [];
+  readonly #stages = new Map<StageId, Stage>();
+  readonly #submitters = new Map<TenantId, Submitter>();
+  readonly #attemptsOf = new Map<DonorId, Set<Attempt>>();
+  readonly #deadlines = new DeadlineHeap();
+  readonly #newMicrotaskId: () => MicrotaskId;
+  /** Start tag of the latest lease: where a submitter begins that had no work. */
+  #virtualClockMs = 0;
+
+  constructor(options: BoardOptions) {
+    this.#newMicrotaskId = options.newMicrotaskId;
+  }
+
+  // Donors
+
+  join(donor: DonorView): void {
+    this.donors.set(donor.id, donor);
+  }
+
+  /** The donor is gone: its attempts are given back at once. Returns them. */
+  leave(donorId: DonorId): Attempt[] {
+    const attempts = this.attemptsOf(donorId);
+    for (const attempt of attempts) this.giveBack(attempt);
+    this.#attemptsOf.delete(donorId);
+    this.donors.delete(donorId);
+    return attempts;
+  }
+
+  attemptsOf(donorId: DonorId): Attempt[] {
+    return [...(this.#attemptsOf.get(donorId) ?? [])];
+  }
+
+  // Stages and microtasks
+
+  /** @throws FluxError invalid_request for a region code that does not exist */
+  addStage(definition: StageDefinition): StageView {
+    const stage = new Stage(definition);
+    this.#stages.set(definition.id, stage);
+    const submitter = this.#account(definition.submitterId);
+    submitter.weight = definition.weight;
+    return stage;
+  }
+
+  stage(id: StageId): StageView | undefined {
+    return this.#stages.get(id);
+  }
+
+  addMicrotask(stageId: StageId, microtask: NewMicrotask): Microtask {
+    const stage = this.#stages.get(stageId);
+    if (!stage) throw new Error(`stage ${stageId} is not on the board`);
+    const added: Microtask = {
+      id: microtask.id,
+      stageId,
+      unitStart: microtask.unitStart,
+      unitCount: microtask.unitCount,
+      batch: microtask.batch ?? 0,
+      prime: microtask.prime ?? 0,
+      fence: microtask.fence ?? 0,
+      failures: microtask.failures ?? 0,
+      refusedTo: [...(microtask.refusedTo ?? [])],
+      attempts: [],
+    };
+    const wasEmpty = stage.queue.count === 0;
+    stage.queue.push(added);
+    if (wasEmpty) this.#backlog(stage);
+    return added;
+  }
+
+  /** Cancelled or complete: pending microtasks vanish. Returns the attempts in flight, to be revoked. */
+  closeStage(id: StageId): Attempt[] {
+    const stage = this.#stages.get(id);
+    if (!stage) return [];
+    const running = [...stage.attempts];
+    for (const attempt of running) {
+      this.#detach(attempt);
+      this.#settle(attempt, 0);
+    }
+    if (stage.queue.count > 0) this.#account(stage.definition.submitterId).backlogged--;
+    stage.queue.clear();
+    this.#shut(stage);
+    this.#stages.delete(id);
+    return running;
+  }
+
+  // The life of an attempt
+
+  /** Leases what a policy planned. Call it for all leases of one decision before any other change of the board. */
+  lease(planned: PlannedLease, donor: DonorView, leaseId: LeaseId, nowMs: number): LeaseOutcome {
+    const stage = this.#stages.get(planned.stage.definition.id);
+    if (!stage) throw new Error(`stage ${planned.stage.definition.id} is not on the board`);
+    const { microtask } = planned;
+    const remainder = planned.reissueOf ? null : this.#take(stage, microtask, planned.units);
+    const attempt: Attempt = {
+      leaseId,
+      microtask,
+      stage,
+      donorId: donor.id,
+      fence: ++microtask.fence,
+      leasedAtMs: nowMs,
+      expiresAtMs: nowMs + planned.leaseMs,
+      expectedAtMs: nowMs + planned.expectedInMs,
+      lateAtMs: nowMs + planned.lateInMs,
+      predictedMs: planned.predicted.p50,
+      reissue: planned.reissueOf !== null,
+    };
+    microtask.attempts.push(attempt);
+    stage.attempts.add(attempt);
+    stage.leasedCount++;
+    stage.leasedUnits += microtask.unitCount;
+    let own = this.#attemptsOf.get(donor.id);
+    if (!own) {
+      own = new Set();
+      this.#attemptsOf.set(donor.id, own);
+    }
+    own.add(attempt);
+    this.#deadlines.push(attempt);
+    donor.busyUntilMs = Math.max(donor.busyUntilMs, attempt.expectedAtMs);
+    const submitter = this.#account(stage.definition.submitterId);
+    this.#virtualClockMs = Math.max(this.#virtualClockMs, Math.min(submitter.virtualMs, this.virtualNowMs));
+    submitter.virtualMs += attempt.predictedMs / submitter.weight;
+    return { attempt, remainder };
+  }
+
+  isLive(attempt: Attempt): boolean {
+    return attempt.stage.attempts.has(attempt);
+  }
+
+  /** The result counts. Returns the attempts at the same microtask that lost; they may be revoked or left to finish unpaid-for. */
+  accept(attempt: Attempt, tookMs: number): Attempt[] {
+    if (!this.isLive(attempt)) return [];
+    const stage = this.#stages.get(attempt.stage.definition.id);
+    const losers = attempt.microtask.attempts.filter((other) => other !== attempt);
+    this.#detach(attempt);
+    this.#settle(attempt, tookMs);
+    for (const loser of losers) {
+      this.#detach(loser);
+      this.#settle(loser, 0);
+    }
+    if (stage) {
+      stage.acceptedUnits += attempt.microtask.unitCount;
+      this.#shutIfDone(stage);
+    }
+    return losers;
+  }
+
+  /** The result was refused or the kernel failed: counts against the microtask, and this donor never gets it again. */
+  fail(attempt: Attempt): Requeued {
+    if (!this.isLive(attempt)) return "gone";
+    attempt.microtask.failures++;
+    if (!attempt.microtask.refusedTo.includes(attempt.donorId)) attempt.microtask.refusedTo.push(attempt.donorId);
+    return this.giveBack(attempt);
+  }
+
+  /** Returned, expired or departed: pending again, at the front, unless another attempt is still running. */
+  giveBack(attempt: Attempt): Requeued {
+    if (!this.isLive(attempt)) return "gone";
+    this.#detach(attempt);
+    this.#settle(attempt, 0);
+    const stage = this.#stages.get(attempt.stage.definition.id);
+    if (!stage) return "gone";
+    const { microtask } = attempt;
+    if (microtask.attempts.length > 0) return "still-leased";
+    if (microtask.failures >= LEASE_LIMITS.attemptsBeforeQuarantine) {
+      this.#shutIfDone(stage);
+      return "quarantined";
+    }
+    const wasEmpty = stage.queue.count === 0;
+    stage.queue.pushReturned(microtask);
+    if (wasEmpty) this.#backlog(stage);
+    return "pending";
+  }
+
+  /** Gives a lease more time, e.g. while its result is being checked. */
+  extend(attempt: Attempt, expiresAtMs: number): void {
+    attempt.expiresAtMs = expiresAtMs;
+    this.#deadlines.push(attempt);
+  }
+
+  /** Attempts whose leases ran out. They stay leased until `giveBack` or `fail` is called for each. */
+  expired(nowMs: number): Attempt[] {
+    const due: Attempt[] = [];
+    for (let top = this.#deadlines.peek(); top !== undefined && top.atMs <= nowMs; top = this.#deadlines.peek()) {
+      this.#deadlines.pop();
+      if (this.isLive(top.attempt) && top.attempt.expiresAtMs <= nowMs) due.push(top.attempt);
+    }
+    return due;
+  }
+
+  /** When the next lease runs out; a bound from below (ended attempts are dropped lazily). */
+  nextExpiryMs(): number | null {
+    return this.#deadlines.peek()?.atMs ?? null;
+  }
+
+  // Fairness
+
+  submitter(id: TenantId): SubmitterView {
+    return this.#account(id);
+  }
+
+  get virtualNowMs(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const submitter of this.#submitters.values()) {
+      if (submitter.backlogged > 0 && submitter.virtualMs < least) least = submitter.virtualMs;
+    }
+    return least === Number.POSITIVE_INFINITY ? this.#virtualClockMs : least;
+  }
+
+  // Parts
+
+  #account(id: TenantId): Submitter {
+    let submitter = this.#submitters.get(id);
+    if (!submitter) {
+      submitter = { id, weight: 1, virtualMs: 0, servedMs: 0, backlogged: 0 };
+      this.#submitters.set(id, submitter);
+    }
+    return submitter;
+  }
+
+  /**
+   * The stage has pending work again. Its submitter may not spend the time it was away: start-time fair queueing
+   * (Goyal, Vin and Cheng, SIGCOMM 1996).
+   */
+  #backlog(stage: Stage): void {
+    const submitter = this.#account(stage.definition.submitterId);
+    if (submitter.backlogged === 0) submitter.virtualMs = Math.max(submitter.virtualMs, this.virtualNowMs);
+    submitter.backlogged++;
+    if (stage.openIndex < 0) {
+      stage.openIndex = this.openStages.length;
+      this.openStages.push(stage);
+    }
+  }
+
+  /** Removes a microtask from the queue; splits off what is not leased. */
+  #take(stage: Stage, microtask: Microtask, units: number): Microtask | null {
+    if (!stage.queue.remove(microtask)) throw new Error(`microtask ${microtask.id} is not pending`);
+    if (units < 1 || units > microtask.unitCount)
+      throw new Error(`cannot lease ${units} of ${microtask.unitCount} units`);
+    let remainder: Microtask | null = null;
+    if (units < microtask.unitCount) {
+      remainder = {
+        ...microtask,
+        id: this.#newMicrotaskId(),
+        unitStart: microtask.unitStart + units,
+        unitCount: microtask.unitCount - units,
+        fence: 0,
+        refusedTo: [...microtask.refusedTo],
+        attempts: [],
+      };
+      microtask.unitCount = units;
+      stage.queue.replaceHeadWith(remainder);
+    }
+    if (stage.queue.count === 0) this.#account(stage.definition.submitterId).backlogged--;
+    return remainder;
+  }
+
+  #detach(attempt: Attempt): void {
+    const stage = this.#stages.get(attempt.stage.definition.id);
+    const { microtask } = attempt;
+    const index = microtask.attempts.indexOf(attempt);
+    if (index >= 0) microtask.attempts.splice(index, 1);
+    this.#attemptsOf.get(attempt.donorId)?.delete(attempt);
+    if (stage?.attempts.delete(attempt)) {
+      stage.leasedCount--;
+      stage.leasedUnits -= microtask.unitCount;
+    }
+  }
+
+  /** Replaces the predicted charge by what was really served. */
+  #settle(attempt: Attempt, tookMs: number): void {
+    const submitter = this.#account(attempt.stage.definition.submitterId);
+    submitter.virtualMs += (tookMs - attempt.predictedMs) / submitter.weight;
+    submitter.servedMs += tookMs;
+  }
+
+  #shutIfDone(stage: Stage): void {
+    if (stage.queue.count === 0 && stage.attempts.size === 0) this.#shut(stage);
+  }
+
+  #shut(stage: Stage): void {
+    if (stage.openIndex < 0) return;
+    const last = this.openStages.pop();
+    if (last && last !== stage) {
+      this.openStages[stage.openIndex] = last;
+      last.openIndex = stage.openIndex;
+    }
+    stage.openIndex = -1;
+  }
+}

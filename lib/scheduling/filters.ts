@@ -1,0 +1,34 @@
+/** The hard filters: what no score can outweigh. Each returns the first reason why a donor may not have a stage's work. */
+import type { RuntimeId } from "#lib/protocol/stage.ts";
+import { regionAllows } from "./regions.ts";
+import type { DonorView, IdleReason, Microtask, StageView } from "./types.ts";
+
+export type Refusal = Extract<IdleReason, "no-runtime" | "region" | "group" | "memory" | "reliability">;
+
+/** Null: this donor may have this stage's work. */
+export function refusal(donor: DonorView, stage: StageView): Refusal | null {
+  const { definition } = stage;
+  if (definition.groupId !== null && !donor.groupIds.has(definition.groupId)) return "group";
+  if (!regionAllows(stage.allowedCountries, donor.country)) return "region";
+  if (!hasRuntime(donor, definition.runtimes)) return "no-runtime";
+  if (donor.reliability < definition.minReliability) return "reliability";
+  if (donor.memoryBytes < definition.residentBytes + definition.unitBytesIn + definition.unitBytesOut) return "memory";
+  return null;
+}
+
+/** Units whose payload and result fit beside the kernel. */
+export function unitsInMemory(donor: DonorView, stage: StageView): number {
+  const { residentBytes, unitBytesIn, unitBytesOut } = stage.definition;
+  return Math.floor((donor.memoryBytes - residentBytes) / Math.max(1, unitBytesIn + unitBytesOut));
+}
+
+/** A donor whose attempt was refused, or who holds an attempt, never gets the same microtask (again). */
+export function mayAttempt(donor: DonorView, microtask: Microtask): boolean {
+  if (microtask.refusedTo.length > 0 && microtask.refusedTo.includes(donor.id)) return false;
+  return !microtask.attempts.some((attempt) => attempt.donorId === donor.id);
+}
+
+function hasRuntime(donor: DonorView, wanted: readonly RuntimeId[]): boolean {
+  for (const { runtime } of donor.runtimes) if (wanted.includes(runtime)) return true;
+  return false;
+}

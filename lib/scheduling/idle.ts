@@ -1,0 +1,53 @@
+/** Why a donor gets nothing now, in words, and when it is worth asking again. */
+import type { Decision, IdleReason } from "./types.ts";
+
+const WORDS: Readonly<Record<IdleReason, string>> = {
+  "no-work": "no job is waiting for work",
+  "no-runtime": "the waiting jobs need a runtime that this browser does not have",
+  region: "the waiting jobs may not leave regions that this donor is not in",
+  group: "the waiting jobs are for private groups that this donor has not joined",
+  memory: "the waiting jobs need more memory than this donor gives",
+  reliability: "the waiting jobs ask for donors with a longer record of right results",
+  "too-slow-for-one-unit": "the waiting jobs' smallest piece would take this device longer than three seconds",
+  "rest-in-work": "everything that is left is being computed by other donors",
+  "rest-finishes-sooner-without-you": "the little that is left is done sooner by the donors that have it",
+};
+
+/** Reasons that pass by themselves come first: they are the most useful to tell. */
+const ORDER: readonly IdleReason[] = [
+  "rest-finishes-sooner-without-you",
+  "rest-in-work",
+  "too-slow-for-one-unit",
+  "memory",
+  "reliability",
+  "no-runtime",
+  "region",
+  "group",
+  "no-work",
+];
+
+/** The reason of the stage that came closest to being served. */
+export function closestReason(reasons: readonly IdleReason[]): IdleReason {
+  return ORDER.find((reason) => reasons.includes(reason)) ?? "no-work";
+}
+
+/** @param recheckAfterMs near a job's end a late attempt may become worth racing */
+export function idle(reason: IdleReason, recheckAfterMs = defaultRecheckMs(reason)): Decision {
+  return { kind: "idle", reason, why: WORDS[reason], recheckAfterMs };
+}
+
+function defaultRecheckMs(reason: IdleReason): number {
+  switch (reason) {
+    case "rest-in-work":
+    case "rest-finishes-sooner-without-you":
+      return 500;
+    case "no-work":
+    case "no-runtime":
+    case "region":
+    case "group":
+    case "memory":
+    case "reliability":
+    case "too-slow-for-one-unit":
+      return 25_000;
+  }
+}

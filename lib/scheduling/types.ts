@@ -1,0 +1,299 @@
+/**
+ * What the scheduler decides about, and the plain interfaces it decides through. Everything in this folder is pure: time,
+ * ids and observations are arguments, so that the live dispatcher and the simulator drive the very same code.
+ *
+ * Words. A *stage* is the part of a job whose microtasks share one kernel and artefact; a *microtask* is a contiguous
+ * range of one stage's *units* (records, or lanes of one prime of one batch). To *carve* is to lease only the first units
+ * of a pending range: the rest stays pending as another microtask. An *attempt* is one lease's try at one microtask; two
+ * attempts at one microtask may run at once near a job's end (*re-issue*), and the first accepted one wins.
+ *
+ * The dispatcher's way through: `board.join(donor)`, `board.addStage(…)`, `board.addMicrotask(…)`; for every request
+ * `policy.choose({board, donor, …})`, then `board.lease(…)` for each planned lease; for every end of an attempt
+ * `board.accept | fail | giveBack(…)` and `costModel.observe(…)`.
+ */
+import type { DonorId, JobId, LeaseId, MicrotaskId, StageId, TenantId } from "#lib/protocol/ids.ts";
+import type { Artefact, KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
+
+/** Where a job's microtasks may go. Codes are ISO 3166-1 alpha-2 or a group such as "EU" (regions.ts expands them). */
+export interface RegionRule {
+  /** Empty: anywhere. Otherwise never broken; a donor of unknown country is refused. */
+  readonly allow: readonly string[];
+  /** Wins ties; costs at most some seconds of fairness. */
+  readonly prefer: readonly string[];
+}
+
+/** What a benchmark measured of one runtime that passed its self-test. 0 where it cannot. */
+export interface RuntimeRate {
+  readonly runtime: RuntimeId;
+  readonly int8MacsPerSecond: number;
+  readonly float32MacsPerSecond: number;
+}
+
+/**
+ * A donor as the scheduler sees it. The dispatcher owns the object and updates its fields as signals arrive; the class
+ * and the benchmark are fixed while it is connected.
+ */
+export interface DonorView {
+  readonly id: DonorId;
+  /** Donors that look alike share a prior: `deviceClass(capability)` in device-class.ts. */
+  readonly deviceClass: string;
+  readonly runtimes: readonly RuntimeRate[];
+  /** The benchmark's 1 MiB download; 0 when unknown. */
+  readonly benchmarkDownBytesPerSecond: number;
+  readonly connectedAtMs: number;
+  /** ISO 3166-1 alpha-2; null when unknown, or when the donor said "do not use my region". */
+  readonly country: string | null;
+  /** Private groups that it joined. */
+  readonly groupIds: ReadonlySet<string>;
+  /** What payloads and kernels may still use. */
+  memoryBytes: number;
+  /** Digests of artefacts that it has. */
+  readonly cached: Set<string>;
+  /** A hidden tab is throttled by the browser. */
+  visible: boolean;
+  /** Duty cycles, 0.01..1. */
+  cpuShare: number;
+  gpuShare: number;
+  /** Share of its audited results that were right, shrunk towards the newcomer's; 1 is spotless. */
+  reliability: number;
+  /** When what it already holds should be done (predicted); ≤ now when it is free. */
+  busyUntilMs: number;
+}
+
+/** What the planner knows of a stage; fixed for its life, except where the board has a setter. */
+export interface StageDefinition {
+  readonly id: StageId;
+  readonly jobId: JobId;
+  readonly submitterId: TenantId;
+  /** Share of donor-seconds against other submitters; 1 is usual. */
+  readonly weight: number;
+  /** −10..10 within the submitter's own jobs: higher goes first. Does not buy another submitter's share. */
+  readonly priority: number;
+  readonly deadlineAtMs: number | null;
+  readonly createdAtMs: number;
+  readonly regions: RegionRule | null;
+  /** Only donors of this private group. */
+  readonly groupId: string | null;
+  /** Donors below this reliability are refused; 0 takes everybody. */
+  readonly minReliability: number;
+  readonly kernel: KernelKind;
+  /** The runtimes that can run it. */
+  readonly runtimes: readonly RuntimeId[];
+  /** Which benchmark figure counts. */
+  readonly arithmetic: "int8" | "float32";
+  /** Fetched once per donor, cached by digest. */
+  readonly artefacts: readonly Artefact[];
+  readonly unitBytesIn: number;
+  readonly unitBytesOut: number;
+  /** Multiply-adds of one unit. */
+  readonly unitMacs: number;
+  /** What the kernel and its artefacts occupy on the donor besides payloads. */
+  readonly residentBytes: number;
+}
+
+/** A range of units that is pending, leased or done. Owned by the board; the dispatcher reads it. */
+export interface Microtask {
+  readonly id: MicrotaskId;
+  readonly stageId: StageId;
+  readonly unitStart: number;
+  /** Shrinks when the range is carved. */
+  unitCount: number;
+  /** For lanes: which batch and prime. Neighbours share both. 0 for records. */
+  readonly batch: number;
+  readonly prime: number;
+  /** Grows with every attempt; results with an older one are refused. */
+  fence: number;
+  /** Attempts that counted against it (refused or failed). */
+  failures: number;
+  /** Donors whose attempt was refused or failed: never asked again for this one. */
+  readonly refusedTo: DonorId[];
+  /** At most two at once. */
+  readonly attempts: Attempt[];
+}
+
+/** One lease's try at one microtask. */
+export interface Attempt {
+  readonly leaseId: LeaseId;
+  readonly microtask: Microtask;
+  readonly stage: StageView;
+  readonly donorId: DonorId;
+  readonly fence: number;
+  readonly leasedAtMs: number;
+  /** When the lease runs out (`board.extend` moves it). */
+  expiresAtMs: number;
+  /** When it should be done: p50 and p90, everything before it on that donor included. */
+  readonly expectedAtMs: number;
+  readonly lateAtMs: number;
+  /** p50 of its own duration; what the submitter was charged. */
+  readonly predictedMs: number;
+  readonly reissue: boolean;
+}
+
+/** Milliseconds of a prediction's quantiles. */
+export interface Prediction {
+  readonly p10: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+}
+
+/** A stage on the board: its definition and live counts. All accessors are O(1). */
+export interface StageView {
+  readonly definition: StageDefinition;
+  /** The region rule, expanded to countries; null: anywhere. */
+  readonly allowedCountries: ReadonlySet<string> | null;
+  readonly preferredCountries: ReadonlySet<string>;
+  readonly pendingCount: number;
+  readonly pendingUnits: number;
+  readonly leasedCount: number;
+  readonly leasedUnits: number;
+  readonly acceptedUnits: number;
+  /** The i-th pending microtask; 0 is the head. */
+  pendingAt(i: number): Microtask | undefined;
+  /** Attempts in flight, in no order. */
+  readonly attempts: ReadonlySet<Attempt>;
+}
+
+/** Predicts durations and learns from observations. Replaceable: nothing else knows how it estimates. */
+export interface CostModel {
+  /**
+   * Duration of `units` units in `microtasks` microtasks on this donor, alone and from lease to result: artefacts that
+   * it lacks, payload down, compute at its present share, result up, overhead. Null when no runtime fits.
+   */
+  predict(donor: DonorView, stage: StageDefinition, units: number, microtasks: number): Prediction | null;
+  /** Largest number of units whose 90th percentile stays within `budgetMs`; 0 when not even one does. */
+  unitsWithin(donor: DonorView, stage: StageDefinition, budgetMs: number, microtasks: number): number;
+  /** Units per second at its present share, fetching while computing: the slowest of link and compute. 0: cannot. */
+  throughput(donor: DonorView, stage: StageDefinition): number;
+  /** The runtime it should use for this stage: the fastest one predicted. */
+  runtimeFor(donor: DonorView, stage: StageDefinition): RuntimeId | null;
+  observe(observation: Observation): void;
+  /** A donor came or went: teaches how long sessions last. */
+  observeSession(event: SessionEvent): void;
+  /** Expected milliseconds until a donor that is online departs (fleet-wide, shrunk towards a prior). */
+  meanSessionMs(nowMs: number): number;
+  /** Drops what is known of one donor; what its class learnt stays. */
+  forget(donorId: DonorId): void;
+  calibration(): CalibrationReport;
+  snapshot(): unknown;
+  restore(snapshot: unknown): void;
+}
+
+export type SessionEvent =
+  | { readonly kind: "joined"; readonly donorId: DonorId; readonly atMs: number }
+  | { readonly kind: "left"; readonly donorId: DonorId; readonly atMs: number };
+
+/** One finished microtask, as the donor timed it. */
+export interface Observation {
+  readonly donor: DonorView;
+  readonly stage: StageDefinition;
+  readonly runtime: RuntimeId;
+  readonly units: number;
+  readonly downloadMs: number;
+  readonly computeMs: number;
+  readonly uploadMs: number;
+  /** Everything else between lease and result that is not waiting behind other work (round trip, packing). */
+  readonly overheadMs: number;
+}
+
+/** How honest the predictions are. */
+export interface CalibrationReport {
+  readonly observations: number;
+  /** Share of outcomes inside p10..p90; 0.8 is honest. */
+  readonly within80: number;
+  /** Share of outcomes at most p90. */
+  readonly belowP90: number;
+}
+
+export interface PlannedLease {
+  readonly stage: StageView;
+  readonly microtask: Microtask;
+  /** Fewer than the microtask has: carve. */
+  readonly units: number;
+  readonly leaseMs: number;
+  /** Of this microtask alone. */
+  readonly predicted: Prediction;
+  /** Milliseconds from now until it should be done (p50, p90), all before it on that donor included. */
+  readonly expectedInMs: number;
+  readonly lateInMs: number;
+  /** The attempt that it races; null for pending work. */
+  readonly reissueOf: Attempt | null;
+}
+
+/** The terms of the winning stage's score, in seconds of virtual time; the largest sum is chosen. */
+export interface ScoreTerms {
+  /** How far the submitter is behind its fair share. */
+  readonly fairness: number;
+  readonly priority: number;
+  readonly deadline: number;
+  /** Download that the donor's cache saves. */
+  readonly affinity: number;
+  readonly region: number;
+  /** How scarce the donors are that this stage may use. */
+  readonly scarcity: number;
+  readonly reliability: number;
+}
+
+export type IdleReason =
+  | "no-work"
+  | "no-runtime"
+  | "region"
+  | "group"
+  | "memory"
+  | "reliability"
+  | "too-slow-for-one-unit"
+  | "rest-in-work"
+  | "rest-finishes-sooner-without-you";
+
+export type Decision =
+  | {
+      readonly kind: "bundle";
+      readonly leases: readonly PlannedLease[];
+      /** Of the whole bundle. */
+      readonly predicted: Prediction;
+      readonly terms: ScoreTerms;
+    }
+  | {
+      readonly kind: "idle";
+      readonly reason: IdleReason;
+      /** In words, for the donor's page. */
+      readonly why: string;
+      /** Ask again after this many milliseconds, or when the board changes. */
+      readonly recheckAfterMs: number;
+    };
+
+export interface ChooseRequest {
+  readonly nowMs: number;
+  readonly board: BoardView;
+  readonly costModel: CostModel;
+  readonly donor: DonorView;
+  /** Milliseconds of work wanted. */
+  readonly wantMs: number;
+  readonly maxLeases: number;
+}
+
+/** Chooses what a donor gets next. Pure: changes nothing; the caller leases what it chose. */
+export interface Policy {
+  readonly name: string;
+  choose(request: ChooseRequest): Decision;
+}
+
+/** A submitter's account in the weighted fair queue. */
+export interface SubmitterView {
+  readonly id: TenantId;
+  readonly weight: number;
+  /** Donor-milliseconds served ÷ weight, lifted to the others' when it comes back from having no work. */
+  readonly virtualMs: number;
+  /** Donor-milliseconds really served. */
+  readonly servedMs: number;
+}
+
+/** What a policy may read of the board. */
+export interface BoardView {
+  /** Stages that have pending or leased microtasks. */
+  readonly openStages: readonly StageView[];
+  readonly donors: ReadonlyMap<DonorId, DonorView>;
+  submitter(id: TenantId): SubmitterView;
+  /** Smallest virtual time among submitters that have pending work. */
+  readonly virtualNowMs: number;
+}
