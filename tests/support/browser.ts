@@ -1,13 +1,5 @@
-/** How the tests start Chromium: quiet, offline, and as root where a container is root. */
-
-export const CHROMIUM_FLAGS: readonly string[] = [
-  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+/** How the tests start Chromium. */
+export { CHROMIUM_FLAGS } from "#lib/client/chromium.ts";
 
 /** A software WebGPU adapter: exact enough to test kernels, far too slow to measure them. */
 export const SOFTWARE_WEBGPU_FLAGS: readonly string[] = [

@@ -1,23 +1,10 @@
-/** Finds a Chromium or Chrome on this machine, and installs one where that can be done. For tests, demo and benchmarks. */
+/** Finds a Chromium on this machine, and installs one where that can be done. For tests, demo and benchmarks. */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { findChromium, isExecutable } from "#lib/client/chromium.ts";
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge"];
-const PLACES = [
-  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-  "/Applications/Chromium.app/Contents/MacOS/Chromium",
-];
-
-/** Path of a Chromium-family browser, or null. `FLUX_CHROMIUM` names one explicitly. */
-export function findChromium(environment: NodeJS.ProcessEnv = process.env): string | null {
-  const candidates = [
-    ...(environment.FLUX_CHROMIUM ? [environment.FLUX_CHROMIUM] : []),
-    ...(environment.PATH ?? "").split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name))),
-    ...PLACES,
-  ];
-  return candidates.find(isExecutable) ?? null;
-}
+export { findChromium };
 
 /** Finds a Chromium or installs Debian's package (as root) or Playwright's own build. Throws when neither works. */
 export function ensureChromium(): string {
@@ -32,15 +19,6 @@ export function ensureChromium(): string {
   const installed = findChromium() ?? playwrightsOwn();
   if (!installed) throw new Error("No Chromium found or installed: install Chromium or set FLUX_CHROMIUM to its path");
   return installed;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isDebian(): boolean {
