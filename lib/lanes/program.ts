@@ -15,7 +15,7 @@ export interface WeightMatrix {
   readonly k: number;
   /** Columns: output values of one product. */
   readonly m: number;
-  /** Bits between digits; unused with a single digit. */
+  /** Bits between digits, 1..7; 0 with a single digit. */
   readonly digitBits: number;
   /** One or two digits, each `[k, m]` row-major, every entry in −127..127. */
   readonly digits: readonly Int8Array[];
@@ -41,22 +41,33 @@ export interface AffineStep {
   readonly bias: readonly Uint32Array[];
 }
 
-/** (c0, c1, …) → the polynomial square: c0², 2·c0·c1, …; on every value of the lane. */
+/**
+ * Values `0 .. width − carried − 1` become their polynomial square: (c0, c1, …) → (c0², 2·c0·c1, …).
+ * The last `carried` values pass through, so that a residual connection can reach over a square: each of their polynomials
+ * is multiplied by `carryFactor` (the step's scale, so that both kinds leave with the squared scale) and the polynomials
+ * that the squares have more are zero.
+ */
 export interface SquareStep {
   readonly kind: "square";
   readonly width: number;
+  readonly carried: number;
+  /** `[primes]` residues. */
+  readonly carryFactor: Uint32Array;
 }
 
 export type LaneStep = AffineStep | SquareStep;
 
+/** Where a lane lives: polynomial degree and data primes. */
+export interface LaneRing {
+  /** Polynomial modulus degree N: lanes per prime, a power of two. */
+  readonly n: number;
+  /** The data primes, each below 2^31, ≡ 1 mod 2N. SEAL's special prime is not among them. */
+  readonly primes: readonly number[];
+}
+
 export interface LaneProgram {
   readonly version: 1;
-  readonly ring: {
-    /** Polynomial modulus degree N: lanes per prime, a power of two. */
-    readonly n: number;
-    /** The data primes, each below 2^31, ≡ 1 mod 2N. SEAL's special prime is not among them. */
-    readonly primes: readonly number[];
-  };
+  readonly ring: LaneRing;
   /** Ciphertexts of one batch = values of a lane = input features. */
   readonly inputs: number;
   readonly outputs: number;
@@ -64,4 +75,13 @@ export interface LaneProgram {
   readonly polysOut: number;
   readonly matrices: readonly WeightMatrix[];
   readonly steps: readonly LaneStep[];
+}
+
+/** A run of neighbouring lanes of one prime: what one encrypted microtask works on. */
+export interface LaneRun {
+  /** Index into `LaneRing.primes`. */
+  readonly primeIndex: number;
+  /** 0 .. n − 1. */
+  readonly firstLane: number;
+  readonly laneCount: number;
 }
