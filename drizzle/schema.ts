@@ -1,0 +1,333 @@
+/**
+ * The database of a coordinator. Times are milliseconds since 1970 (`*_at_ms`); JSON columns hold documents whose shapes
+ * are in lib/storage/records.ts, which also parses every row that is read.
+ *
+ * Who owns what: a tenant owns keys, files, models, datasets and jobs. A job has stages; a stage has batches (for public
+ * data one batch that holds all records); a batch's units are covered by microtasks; a microtask has at most one result.
+ */
+import { sql } from "drizzle-orm";
+import { blob, check, index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+const createdAtMs = () => integer("created_at_ms").notNull();
+
+// ---------------------------------------------------------------- tenants and what they bring
+
+export const tenants = sqliteTable("tenants", {
+  id: text().primaryKey(),
+  name: text().notNull(),
+  createdAtMs: createdAtMs(),
+});
+
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    /** SHA-256 of the whole key, hex. The key itself is shown once and never stored. */
+    hash: text().notNull(),
+    /** Last four characters, so that a person recognises it. */
+    hint: text().notNull(),
+    scopes: text({ mode: "json" }).notNull(),
+    createdAtMs: createdAtMs(),
+    revokedAtMs: integer("revoked_at_ms"),
+    lastUsedAtMs: integer("last_used_at_ms"),
+  },
+  (table) => [uniqueIndex("api_keys_hash").on(table.hash), index("api_keys_tenant").on(table.tenantId)],
+);
+
+export const files = sqliteTable(
+  "files",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    filename: text().notNull(),
+    purpose: text().notNull(),
+    bytes: integer().notNull(),
+    sha256: text().notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("files_tenant").on(table.tenantId, table.createdAtMs), index("files_sha256").on(table.sha256)],
+);
+
+export const models = sqliteTable(
+  "models",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    fileId: text("file_id")
+      .notNull()
+      .references(() => files.id),
+    name: text().notNull(),
+    format: text().notNull(),
+    sha256: text().notNull(),
+    details: text({ mode: "json" }).notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("models_tenant").on(table.tenantId, table.createdAtMs)],
+);
+
+export const datasets = sqliteTable(
+  "datasets",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    fileId: text("file_id")
+      .notNull()
+      .references(() => files.id),
+    name: text().notNull(),
+    format: text().notNull(),
+    records: integer().notNull(),
+    /** Name of the normalised file in the object store. */
+    objectName: text("object_name").notNull(),
+    details: text({ mode: "json" }).notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("datasets_tenant").on(table.tenantId, table.createdAtMs)],
+);
+
+// ---------------------------------------------------------------- jobs
+
+export const jobs = sqliteTable(
+  "jobs",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    status: text().notNull(),
+    privacy: text().notNull(),
+    custody: text().notNull(),
+    datasetId: text("dataset_id")
+      .notNull()
+      .references(() => datasets.id),
+    /** What was asked for, after defaults. */
+    request: text({ mode: "json" }).notNull(),
+    plan: text({ mode: "json" }),
+    error: text({ mode: "json" }),
+    createdAtMs: createdAtMs(),
+    startedAtMs: integer("started_at_ms"),
+    completedAtMs: integer("completed_at_ms"),
+  },
+  (table) => [
+    index("jobs_tenant").on(table.tenantId, table.createdAtMs),
+    index("jobs_unfinished").on(table.status).where(sql`${table.status} not in ('completed', 'failed', 'canceled')`),
+  ],
+);
+
+/** What a job's page streams; the id is SSE's Last-Event-ID. */
+export const jobEvents = sqliteTable(
+  "job_events",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    jobId: text("job_id")
+      .notNull()
+      .references(() => jobs.id, { onDelete: "cascade" }),
+    type: text().notNull(),
+    data: text({ mode: "json" }).notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("job_events_job").on(table.jobId, table.id)],
+);
+
+export const idempotencyKeys = sqliteTable(
+  "idempotency_keys",
+  {
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    key: text().notNull(),
+    /** SHA-256 of the request's body: the same key with another body is a mistake that is reported. */
+    requestHash: text("request_hash").notNull(),
+    /** Null while the first request is still being answered. */
+    status: integer(),
+    response: text({ mode: "json" }),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.key] })],
+);
+
+// ---------------------------------------------------------------- work
+
+export const stages = sqliteTable(
+  "stages",
+  {
+    id: text().primaryKey(),
+    jobId: text("job_id")
+      .notNull()
+      .references(() => jobs.id, { onDelete: "cascade" }),
+    /** Which of the job's models; 0 where there is one. */
+    member: integer().notNull(),
+    kernel: text().notNull(),
+    specDigest: text("spec_digest").notNull(),
+    state: text().notNull(),
+    unitBytesIn: integer("unit_bytes_in").notNull(),
+    unitBytesOut: integer("unit_bytes_out").notNull(),
+    /** What the scheduler must know besides: runtimes, multiply-adds per unit, artefacts, regions, … */
+    definition: text({ mode: "json" }).notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [
+    index("stages_job").on(table.jobId),
+    index("stages_open").on(table.state).where(sql`${table.state} = 'open'`),
+  ],
+);
+
+/** What donors may fetch by digest: nothing else in the blob store is served. */
+export const artefacts = sqliteTable(
+  "artefacts",
+  {
+    digest: text().notNull(),
+    stageId: text("stage_id")
+      .notNull()
+      .references(() => stages.id, { onDelete: "cascade" }),
+    bytes: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.digest, table.stageId] }), index("artefacts_stage").on(table.stageId)],
+);
+
+export const batches = sqliteTable(
+  "batches",
+  {
+    stageId: text("stage_id")
+      .notNull()
+      .references(() => stages.id, { onDelete: "cascade" }),
+    batch: integer().notNull(),
+    /** 1 for records; the ring's primes for lanes. */
+    primes: integer().notNull(),
+    unitsPerPrime: integer("units_per_prime").notNull(),
+    state: text().notNull(),
+    /** Payload of the batch in the object store; null where the stage's source knows (a dataset). */
+    objectName: text("object_name"),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [primaryKey({ columns: [table.stageId, table.batch] })],
+);
+
+/** Ranges that were leased at least once. What no row covers was never leased. */
+export const microtasks = sqliteTable(
+  "microtasks",
+  {
+    id: text().primaryKey(),
+    stageId: text("stage_id")
+      .notNull()
+      .references(() => stages.id, { onDelete: "cascade" }),
+    batch: integer().notNull(),
+    prime: integer().notNull(),
+    unitStart: integer("unit_start").notNull(),
+    unitCount: integer("unit_count").notNull(),
+    state: text().notNull(),
+    fence: integer().notNull(),
+    /** Attempts that counted against it. */
+    failures: integer().notNull(),
+  },
+  (table) => [
+    uniqueIndex("microtasks_range").on(table.stageId, table.batch, table.prime, table.unitStart),
+    check("microtasks_state", sql`${table.state} in ('pending', 'accepted', 'quarantined')`),
+  ],
+);
+
+/** Attempts in flight. */
+export const leases = sqliteTable(
+  "leases",
+  {
+    id: text().primaryKey(),
+    microtaskId: text("microtask_id")
+      .notNull()
+      .references(() => microtasks.id, { onDelete: "cascade" }),
+    donorId: text("donor_id").notNull(),
+    fence: integer().notNull(),
+    grantedAtMs: integer("granted_at_ms").notNull(),
+    expiresAtMs: integer("expires_at_ms").notNull(),
+    predictedMs: real("predicted_ms").notNull(),
+  },
+  (table) => [index("leases_microtask").on(table.microtaskId)],
+);
+
+/** The primary key is the promise: a second result of one microtask cannot be stored. Its range is the microtask's. */
+export const results = sqliteTable("results", {
+  microtaskId: text("microtask_id")
+    .primaryKey()
+    .references(() => microtasks.id, { onDelete: "cascade" }),
+  bytes: integer().notNull(),
+  /** Small results are here, larger ones in the object store: exactly one of the two is set. */
+  inline: blob({ mode: "buffer" }),
+  objectName: text("object_name"),
+  donorId: text("donor_id").notNull(),
+  runtime: text().notNull(),
+  computeMs: real("compute_ms").notNull(),
+  /** Units of it that were recomputed before it was accepted. */
+  checkedUnits: integer("checked_units").notNull(),
+  acceptedAtMs: integer("accepted_at_ms").notNull(),
+});
+
+/** Why attempts did not count: shown for quarantined microtasks and used when a restart rebuilds who may not try again. */
+export const refusals = sqliteTable(
+  "refusals",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    microtaskId: text("microtask_id")
+      .notNull()
+      .references(() => microtasks.id, { onDelete: "cascade" }),
+    stageId: text("stage_id").notNull(),
+    donorId: text("donor_id").notNull(),
+    code: text().notNull(),
+    detail: text().notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("refusals_microtask").on(table.microtaskId), index("refusals_stage").on(table.stageId)],
+);
+
+// ---------------------------------------------------------------- donors
+
+export const donors = sqliteTable(
+  "donors",
+  {
+    id: text().primaryKey(),
+    displayName: text("display_name"),
+    firstSeenAtMs: integer("first_seen_at_ms").notNull(),
+    lastSeenAtMs: integer("last_seen_at_ms").notNull(),
+    accepted: integer().notNull(),
+    refused: integer().notNull(),
+    units: integer().notNull(),
+    computeMs: real("compute_ms").notNull(),
+    bannedAtMs: integer("banned_at_ms"),
+  },
+  (table) => [index("donors_computed").on(table.computeMs)],
+);
+
+/** How long things took: the cost model's memory. Outlives the jobs that it was measured on; thinned by age. */
+export const observations = sqliteTable(
+  "observations",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    donorId: text("donor_id").notNull(),
+    stageId: text("stage_id").notNull(),
+    kernel: text().notNull(),
+    runtime: text().notNull(),
+    units: integer().notNull(),
+    bytesIn: integer("bytes_in").notNull(),
+    bytesOut: integer("bytes_out").notNull(),
+    queueMs: real("queue_ms").notNull(),
+    downloadMs: real("download_ms").notNull(),
+    computeMs: real("compute_ms").notNull(),
+    uploadMs: real("upload_ms").notNull(),
+    predictedMs: real("predicted_ms").notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("observations_age").on(table.createdAtMs)],
+);
+
+export const settings = sqliteTable("settings", {
+  key: text().primaryKey(),
+  value: text({ mode: "json" }).notNull(),
+});

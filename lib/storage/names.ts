@@ -1,0 +1,16 @@
+/** Names in the object store: one place, so that what is written can be found and deleted. */
+import type { DatasetId, MicrotaskId, StageId } from "#lib/protocol/ids.ts";
+import { ObjectName } from "./objects.ts";
+
+/** Everything that a stage's results need beyond rows; delete it with the stage. */
+export const resultsOf = (stageId: StageId): ObjectName => ObjectName.parse(`results/${stageId}`);
+
+/** One large result. The fence is in the name: two attempts at one microtask never write the same object. */
+export const resultObject = (stageId: StageId, microtaskId: MicrotaskId, fence: number): ObjectName =>
+  ObjectName.parse(`results/${stageId}/${microtaskId}.${fence}`);
+
+export const datasetObject = (datasetId: DatasetId): ObjectName => ObjectName.parse(`datasets/${datasetId}`);
+
+export const batchesOf = (stageId: StageId): ObjectName => ObjectName.parse(`batches/${stageId}`);
+export const batchObject = (stageId: StageId, batch: number): ObjectName =>
+  ObjectName.parse(`batches/${stageId}/${batch}`);

@@ -1,0 +1,284 @@
+/**
+ * What the store keeps, as plain records. Rows and JSON columns are parsed by these schemas when they are read, so the
+ * rest of the coordinator never casts. Times are milliseconds since 1970.
+ */
+import { z } from "zod";
+import { CreateJob, Custody, JobStatus, Plan, Privacy } from "#lib/protocol/api/jobs.ts";
+import { DatasetFormat, DatasetResource, FilePurpose, ModelFormat, ModelResource } from "#lib/protocol/api/uploads.ts";
+import { ERROR_CODES, type ErrorCode } from "#lib/protocol/errors.ts";
+import {
+  ApiKeyId,
+  DatasetId,
+  Digest,
+  DonorId,
+  FileId,
+  JobId,
+  type LeaseId,
+  type MicrotaskId,
+  ModelId,
+  StageId,
+  TenantId,
+} from "#lib/protocol/ids.ts";
+import { Artefact, KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
+import { ObjectName } from "./objects.ts";
+
+const atMs = z.number();
+const count = z.int().nonnegative();
+const AnyErrorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]);
+
+// ---------------------------------------------------------------- tenants and what they bring
+
+export const TenantRecord = z.object({ id: TenantId, name: z.string(), createdAtMs: atMs });
+export type TenantRecord = z.infer<typeof TenantRecord>;
+
+/** What a key may do. */
+export const Scope = z.enum(["jobs:read", "jobs:write", "admin"]);
+export type Scope = z.infer<typeof Scope>;
+
+export const ApiKeyRecord = z.object({
+  id: ApiKeyId,
+  tenantId: TenantId,
+  name: z.string(),
+  /** SHA-256 of the key, hex. */
+  hash: Digest,
+  hint: z.string(),
+  scopes: z.array(Scope),
+  createdAtMs: atMs,
+  revokedAtMs: atMs.nullable(),
+  lastUsedAtMs: atMs.nullable(),
+});
+export type ApiKeyRecord = z.infer<typeof ApiKeyRecord>;
+
+export const FileRecord = z.object({
+  id: FileId,
+  tenantId: TenantId,
+  filename: z.string(),
+  purpose: FilePurpose,
+  bytes: count,
+  /** Where the content lies in the blob store. */
+  sha256: Digest,
+  createdAtMs: atMs,
+});
+export type FileRecord = z.infer<typeof FileRecord>;
+
+export const ModelDetails = ModelResource.pick({
+  opset: true,
+  inputs: true,
+  outputs: true,
+  operators: true,
+  weights_bytes: true,
+  encrypted: true,
+});
+export const ModelRecord = z.object({
+  id: ModelId,
+  tenantId: TenantId,
+  fileId: FileId,
+  name: z.string(),
+  format: ModelFormat,
+  sha256: Digest,
+  details: ModelDetails,
+  createdAtMs: atMs,
+});
+export type ModelRecord = z.infer<typeof ModelRecord>;
+
+export const DatasetDetails = DatasetResource.pick({
+  features: true,
+  columns: true,
+  preview: true,
+  warnings: true,
+}).loose();
+export const DatasetRecord = z.object({
+  id: DatasetId,
+  tenantId: TenantId,
+  fileId: FileId,
+  name: z.string(),
+  format: DatasetFormat,
+  records: count,
+  /** The normalised file in the object store. */
+  objectName: ObjectName,
+  details: DatasetDetails,
+  createdAtMs: atMs,
+});
+export type DatasetRecord = z.infer<typeof DatasetRecord>;
+
+// ---------------------------------------------------------------- jobs
+
+export const JobError = z.object({ code: AnyErrorCode, detail: z.string() });
+export const JobRecord = z.object({
+  id: JobId,
+  tenantId: TenantId,
+  name: z.string(),
+  status: JobStatus,
+  privacy: Privacy,
+  custody: Custody,
+  datasetId: DatasetId,
+  request: CreateJob,
+  plan: Plan.nullable(),
+  error: JobError.nullable(),
+  createdAtMs: atMs,
+  startedAtMs: atMs.nullable(),
+  completedAtMs: atMs.nullable(),
+});
+export type JobRecord = z.infer<typeof JobRecord>;
+
+export const JobEventRecord = z.object({
+  id: z.int(),
+  jobId: JobId,
+  type: z.string(),
+  data: z.unknown(),
+  createdAtMs: atMs,
+});
+export type JobEventRecord = z.infer<typeof JobEventRecord>;
+
+export const IdempotencyRecord = z.object({
+  tenantId: TenantId,
+  key: z.string(),
+  requestHash: z.string(),
+  /** Null while the first request is still being answered. */
+  status: z.int().nullable(),
+  response: z.unknown(),
+  createdAtMs: atMs,
+});
+export type IdempotencyRecord = z.infer<typeof IdempotencyRecord>;
+
+// ---------------------------------------------------------------- work
+
+/** open: leasable. completed: every unit has an accepted result or is quarantined. closed: cancelled or failed. */
+export const StageState = z.enum(["open", "completed", "closed"]);
+export type StageState = z.infer<typeof StageState>;
+
+/** What dispatcher, scheduler and payload source must know of a stage; fixed for its life. */
+export const StagePlan = z.object({
+  /** What the donor's page may say of the job. */
+  title: z.string().max(120),
+  runtimes: z.array(RuntimeId).min(1),
+  arithmetic: z.enum(["int8", "float32"]),
+  artefacts: z.array(Artefact),
+  unitMacs: z.number().nonnegative(),
+  residentBytes: z.number().nonnegative(),
+  /** Share against other submitters, and order among one submitter's own jobs. */
+  weight: z.number().positive().default(1),
+  priority: z.int().min(-10).max(10).default(0),
+  deadlineAtMs: z.number().nullable().default(null),
+  regions: z
+    .object({ allow: z.array(z.string()), prefer: z.array(z.string()) })
+    .nullable()
+    .default(null),
+  groupId: z.string().nullable().default(null),
+  minReliability: z.number().min(0).max(1).default(0),
+  /** What the kernel's payload source and checker need (parsed by them). */
+  source: z.record(z.string(), z.unknown()).default({}),
+});
+export type StagePlan = z.infer<typeof StagePlan>;
+
+export const StageRecord = z.object({
+  id: StageId,
+  jobId: JobId,
+  tenantId: TenantId,
+  privacy: Privacy,
+  member: z.int().nonnegative(),
+  kernel: KernelKind,
+  specDigest: Digest,
+  state: StageState,
+  unitBytesIn: count,
+  unitBytesOut: count,
+  definition: StagePlan,
+  createdAtMs: atMs,
+});
+export type StageRecord = z.infer<typeof StageRecord>;
+
+/** open: its units can be leased. completed: all have results. deleted: its payload is gone. */
+export const BatchState = z.enum(["open", "completed", "deleted"]);
+export const BatchRecord = z.object({
+  stageId: StageId,
+  batch: count,
+  primes: z.int().positive(),
+  unitsPerPrime: z.int().positive(),
+  state: BatchState,
+  objectName: ObjectName.nullable(),
+  createdAtMs: atMs,
+});
+export type BatchRecord = z.infer<typeof BatchRecord>;
+
+/** A contiguous run of units of one prime of one batch (both 0 for records of one dataset). */
+export interface UnitRange {
+  readonly batch: number;
+  readonly prime: number;
+  readonly unitStart: number;
+  readonly unitCount: number;
+}
+
+export type MicrotaskState = "pending" | "accepted" | "quarantined";
+export interface MicrotaskRecord extends UnitRange {
+  readonly id: MicrotaskId;
+  readonly stageId: StageId;
+  readonly state: MicrotaskState;
+  readonly fence: number;
+  readonly failures: number;
+}
+
+export interface LeaseRecord {
+  readonly id: LeaseId;
+  readonly microtaskId: MicrotaskId;
+  readonly donorId: DonorId;
+  readonly fence: number;
+  readonly grantedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly predictedMs: number;
+}
+
+export interface RefusalRecord {
+  readonly microtaskId: MicrotaskId;
+  readonly stageId: StageId;
+  readonly donorId: DonorId;
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly createdAtMs: number;
+}
+
+/** The bytes of an accepted result: beside the row when small, else an object. */
+export type ResultBody =
+  | { readonly kind: "inline"; readonly data: Uint8Array }
+  | { readonly kind: "object"; readonly name: ObjectName; readonly bytes: number };
+
+export interface ResultRecord extends UnitRange {
+  readonly microtaskId: MicrotaskId;
+  readonly body: ResultBody;
+  readonly donorId: DonorId;
+  readonly runtime: RuntimeId;
+  readonly computeMs: number;
+  readonly checkedUnits: number;
+  readonly acceptedAtMs: number;
+}
+
+// ---------------------------------------------------------------- donors
+
+export const DonorRecord = z.object({
+  id: DonorId,
+  displayName: z.string().nullable(),
+  firstSeenAtMs: atMs,
+  lastSeenAtMs: atMs,
+  accepted: count,
+  refused: count,
+  units: count,
+  computeMs: z.number(),
+  bannedAtMs: atMs.nullable(),
+});
+export type DonorRecord = z.infer<typeof DonorRecord>;
+
+export const ObservationRecord = z.object({
+  donorId: DonorId,
+  stageId: StageId,
+  kernel: KernelKind,
+  runtime: RuntimeId,
+  units: count,
+  bytesIn: count,
+  bytesOut: count,
+  queueMs: z.number(),
+  downloadMs: z.number(),
+  computeMs: z.number(),
+  uploadMs: z.number(),
+  predictedMs: z.number(),
+  createdAtMs: atMs,
+});
+export type ObservationRecord = z.infer<typeof ObservationRecord>;

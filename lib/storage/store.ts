@@ -1,0 +1,250 @@
+/**
+ * The store port: everything durable that is not a blob, grouped by noun. `sqlite/` implements it;
+ * tests/contract/store.contract.ts says what every implementation must do.
+ *
+ * Identity. Reads of a tenant's things take the caller: a tenant's id, or SYSTEM for the coordinator itself. What belongs
+ * to another tenant is `not_found`, exactly like what does not exist. Lists are newest first.
+ *
+ * Durability. A promise resolves after the commit of what it stands for. `store.work` gathers the hot path's writes into
+ * group commits; its methods that return nothing are written behind in call order: a crash may lose the last
+ * milliseconds of them, never one that an awaited later write followed.
+ */
+import type { JobStatus } from "#lib/protocol/api/jobs.ts";
+import type { ErrorCode } from "#lib/protocol/errors.ts";
+import type {
+  ApiKeyId,
+  DatasetId,
+  Digest,
+  DonorId,
+  FileId,
+  JobId,
+  LeaseId,
+  MicrotaskId,
+  ModelId,
+  StageId,
+  TenantId,
+} from "#lib/protocol/ids.ts";
+import type { Artefact, RuntimeId } from "#lib/protocol/stage.ts";
+import type {
+  ApiKeyRecord,
+  BatchRecord,
+  DatasetRecord,
+  DonorRecord,
+  FileRecord,
+  IdempotencyRecord,
+  JobEventRecord,
+  JobRecord,
+  LeaseRecord,
+  MicrotaskRecord,
+  ModelRecord,
+  ObservationRecord,
+  RefusalRecord,
+  ResultBody,
+  ResultRecord,
+  StageRecord,
+  StageState,
+  TenantRecord,
+  UnitRange,
+} from "./records.ts";
+
+/** The coordinator itself, which may see every tenant's things. */
+export const SYSTEM = Symbol("system");
+export type Caller = TenantId | typeof SYSTEM;
+
+export interface PageRequest<Id extends string> {
+  readonly limit: number;
+  /** Id of the last item of the page before. */
+  readonly after?: Id | undefined;
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly hasMore: boolean;
+}
+
+/** What each noun of a tenant has in common. */
+export interface OwnedNoun<Record, Id extends string> {
+  insert(record: Record): Promise<void>;
+  /** @throws FluxError not_found, also when it is another tenant's */
+  get(caller: Caller, id: Id): Promise<Record>;
+  list(caller: Caller, page: PageRequest<Id>): Promise<Page<Record>>;
+  /** @throws FluxError not_found; conflict while something else refers to it */
+  remove(caller: Caller, id: Id): Promise<void>;
+}
+
+export interface JobChange {
+  readonly status?: JobStatus;
+  readonly plan?: JobRecord["plan"];
+  readonly error?: JobRecord["error"];
+  readonly startedAtMs?: number;
+  readonly completedAtMs?: number;
+}
+
+/** An attempt that starts: creates or updates its microtask, and the lease. */
+export interface Grant {
+  readonly microtask: MicrotaskRecord;
+  readonly lease: LeaseRecord;
+}
+
+/** A result that passed its checks. */
+export interface Acceptance {
+  readonly leaseId: LeaseId;
+  readonly microtask: MicrotaskRecord;
+  readonly donorId: DonorId;
+  readonly runtime: RuntimeId;
+  readonly computeMs: number;
+  readonly checkedUnits: number;
+  readonly acceptedAtMs: number;
+  readonly body: ResultBody;
+}
+
+/** An attempt that ended without a result. */
+export interface EndedLease {
+  readonly leaseId: LeaseId;
+  readonly microtaskId: MicrotaskId;
+  readonly failures: number;
+  readonly state: "pending" | "quarantined";
+  /** Set where the attempt counts against the microtask. */
+  readonly refusal?: { readonly donorId: DonorId; readonly code: ErrorCode; readonly detail: string };
+  readonly atMs: number;
+}
+
+/** What a restart needs to go on with a stage. */
+export interface OpenStage {
+  readonly stage: StageRecord;
+  readonly batches: readonly BatchRecord[];
+  /** Accepted ones carry nothing but their range. */
+  readonly accepted: readonly UnitRange[];
+  readonly microtasks: readonly MicrotaskRecord[];
+  readonly leases: readonly LeaseRecord[];
+  /** Donors whose attempts at a microtask were refused. */
+  readonly refusedTo: ReadonlyMap<MicrotaskId, readonly DonorId[]>;
+}
+
+export interface JobProgress {
+  readonly units: number;
+  readonly unitsAccepted: number;
+  readonly microtasksAccepted: number;
+  readonly microtasksQuarantined: number;
+  readonly resultsRefused: number;
+  readonly unitsChecked: number;
+}
+
+export interface Store {
+  readonly tenants: {
+    insert(record: TenantRecord): Promise<void>;
+    get(id: TenantId): Promise<TenantRecord>;
+    count(): Promise<number>;
+  };
+  readonly apiKeys: {
+    insert(record: ApiKeyRecord): Promise<void>;
+    /** The key with that hash, revoked or not. */
+    byHash(hash: Digest): Promise<ApiKeyRecord | undefined>;
+    list(tenantId: TenantId): Promise<readonly ApiKeyRecord[]>;
+    revoke(tenantId: TenantId, id: ApiKeyId, atMs: number): Promise<void>;
+    /** Written behind. */
+    touch(id: ApiKeyId, atMs: number): void;
+  };
+  readonly files: OwnedNoun<FileRecord, FileId> & {
+    usage(tenantId: TenantId): Promise<{ readonly files: number; readonly bytes: number }>;
+    /** Does anything still point at this blob? (files, models, artefacts of stages) */
+    refersTo(digest: Digest): Promise<boolean>;
+  };
+  readonly models: OwnedNoun<ModelRecord, ModelId>;
+  readonly datasets: OwnedNoun<DatasetRecord, DatasetId>;
+  readonly jobs: OwnedNoun<JobRecord, JobId> & {
+    listByStatus(caller: Caller, status: JobStatus, page: PageRequest<JobId>): Promise<Page<JobRecord>>;
+    /** Every job that is not completed, failed or canceled, oldest first. */
+    unfinished(): Promise<readonly JobRecord[]>;
+    count(tenantId: TenantId): Promise<number>;
+    /**
+     * Changes a job, but only when its status is one of `from`.
+     * @returns the changed job, or undefined where its status was another
+     */
+    change(id: JobId, from: readonly JobStatus[], change: JobChange): Promise<JobRecord | undefined>;
+    progress(id: JobId): Promise<JobProgress>;
+  };
+  readonly jobEvents: {
+    append(jobId: JobId, type: string, data: unknown, atMs: number): Promise<JobEventRecord>;
+    /** Events of a job after an id, oldest first. */
+    after(jobId: JobId, afterId: number, limit: number): Promise<readonly JobEventRecord[]>;
+  };
+  readonly idempotency: {
+    /** Claims the key, or answers what holds it. */
+    claim(record: IdempotencyRecord): Promise<IdempotencyRecord | "claimed">;
+    complete(tenantId: TenantId, key: string, status: number, response: unknown): Promise<void>;
+    /** The request failed before it had an effect: the key is free again. */
+    release(tenantId: TenantId, key: string): Promise<void>;
+    removeOlderThan(atMs: number): Promise<void>;
+  };
+  readonly stages: {
+    /** A stage with its first batches, in one transaction; its plan's artefacts and its spec become fetchable. */
+    insert(stage: StageRecord, specBytes: number, batches: readonly BatchRecord[]): Promise<void>;
+    get(id: StageId): Promise<StageRecord>;
+    ofJob(jobId: JobId): Promise<readonly StageRecord[]>;
+    setState(id: StageId, state: StageState): Promise<void>;
+    /** What may be served under /artefacts/{digest}; undefined for everything else. */
+    artefact(digest: Digest): Promise<Artefact | undefined>;
+    insertBatch(batch: BatchRecord): Promise<void>;
+    batches(id: StageId): Promise<readonly BatchRecord[]>;
+    setBatchState(id: StageId, batch: number, state: BatchRecord["state"]): Promise<void>;
+  };
+  /** The hot path. One writer: the dispatcher. */
+  readonly work: {
+    openStages(): Promise<readonly OpenStage[]>;
+    /** Written behind. */
+    grant(grant: Grant): void;
+    /** Result row and microtask state in one transaction. `duplicate`: the microtask has a result already; nothing changed. */
+    accept(acceptance: Acceptance): Promise<"accepted" | "duplicate">;
+    /** Written behind. */
+    end(ended: EndedLease): void;
+    /** Written behind: other attempts at an accepted microtask. */
+    drop(leaseIds: readonly LeaseId[]): void;
+    /** Forgets the results and microtasks of a batch, whose units are then leasable again (a batch that is done anew). */
+    resetBatch(stageId: StageId, batch: number): Promise<void>;
+    /** Accepted results of a stage in the order of batch, prime, unit; `after` pages on. */
+    results(
+      stageId: StageId,
+      options?: { readonly batch?: number; readonly after?: UnitRange; readonly limit?: number },
+    ): Promise<readonly ResultRecord[]>;
+    quarantined(stageId: StageId): Promise<readonly MicrotaskRecord[]>;
+    refusals(stageId: StageId, limit: number): Promise<readonly RefusalRecord[]>;
+    /** Resolves when everything that was written behind so far is committed. */
+    flush(): Promise<void>;
+  };
+  readonly donors: {
+    get(id: DonorId): Promise<DonorRecord | undefined>;
+    upsert(record: DonorRecord): Promise<void>;
+    /** Written behind: adds to the counters. */
+    count(id: DonorId, add: DonorCounts, atMs: number): void;
+    ban(id: DonorId, atMs: number): Promise<void>;
+    /** Most computed first. */
+    leaders(limit: number): Promise<readonly DonorRecord[]>;
+    totals(): Promise<{
+      readonly donors: number;
+      readonly accepted: number;
+      readonly units: number;
+      readonly computeMs: number;
+    }>;
+  };
+  readonly observations: {
+    /** Written behind. */
+    add(record: ObservationRecord): void;
+    /** Newest first. */
+    recent(limit: number): Promise<readonly ObservationRecord[]>;
+    removeOlderThan(atMs: number): Promise<void>;
+  };
+  readonly settings: {
+    get(key: string): Promise<unknown>;
+    set(key: string, value: unknown): Promise<void>;
+  };
+  /** Commits what is written behind and closes. */
+  close(): Promise<void>;
+}
+
+export interface DonorCounts {
+  readonly accepted?: number;
+  readonly refused?: number;
+  readonly units?: number;
+  readonly computeMs?: number;
+}
