@@ -86,9 +86,9 @@ export const datasets = sqliteTable(
     name: text().notNull(),
     format: text().notNull(),
     records: integer().notNull(),
-    /** Name of the normalised file in the object store. */
+    /** The normalised sections lie under this name in the object store. */
     objectName: text("object_name").notNull(),
-    details: text({ mode: "json" }).notNull(),
+    description: text({ mode: "json" }).notNull(),
     createdAtMs: createdAtMs(),
   },
   (table) => [index("datasets_tenant").on(table.tenantId, table.createdAtMs)],

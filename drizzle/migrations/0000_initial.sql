@@ -42,7 +42,7 @@ CREATE TABLE `datasets` (
 	`format` text NOT NULL,
 	`records` integer NOT NULL,
 	`object_name` text NOT NULL,
-	`details` text NOT NULL,
+	`description` text NOT NULL,
 	`created_at_ms` integer NOT NULL,
 	FOREIGN KEY (`tenant_id`) REFERENCES `tenants`(`id`) ON UPDATE no action ON DELETE cascade,
 	FOREIGN KEY (`file_id`) REFERENCES `files`(`id`) ON UPDATE no action ON DELETE no action

@@ -9,7 +9,10 @@ export const resultsOf = (stageId: StageId): ObjectName => ObjectName.parse(`res
 export const resultObject = (stageId: StageId, microtaskId: MicrotaskId, fence: number): ObjectName =>
   ObjectName.parse(`results/${stageId}/${microtaskId}.${fence}`);
 
-export const datasetObject = (datasetId: DatasetId): ObjectName => ObjectName.parse(`datasets/${datasetId}`);
+/** A normalised dataset: one object per section, all under one name. */
+export const datasetObjects = (datasetId: DatasetId): ObjectName => ObjectName.parse(`datasets/${datasetId}`);
+export const datasetSection = (dataset: ObjectName, section: string): ObjectName =>
+  ObjectName.parse(`${dataset}/${section}`);
 
 export const batchesOf = (stageId: StageId): ObjectName => ObjectName.parse(`batches/${stageId}`);
 export const batchObject = (stageId: StageId, batch: number): ObjectName =>

@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { CreateJob, Custody, JobStatus, Plan, Privacy } from "#lib/protocol/api/jobs.ts";
-import { DatasetFormat, DatasetResource, FilePurpose, ModelFormat, ModelResource } from "#lib/protocol/api/uploads.ts";
+import { FilePurpose, ModelFormat, ModelResource } from "#lib/protocol/api/uploads.ts";
+import { DatasetDescription, DatasetFormat } from "#lib/protocol/datasets.ts";
 import { ERROR_CODES, type ErrorCode } from "#lib/protocol/errors.ts";
 import {
   ApiKeyId,
@@ -81,12 +82,6 @@ export const ModelRecord = z.object({
 });
 export type ModelRecord = z.infer<typeof ModelRecord>;
 
-export const DatasetDetails = DatasetResource.pick({
-  features: true,
-  columns: true,
-  preview: true,
-  warnings: true,
-}).loose();
 export const DatasetRecord = z.object({
   id: DatasetId,
   tenantId: TenantId,
@@ -94,9 +89,9 @@ export const DatasetRecord = z.object({
   name: z.string(),
   format: DatasetFormat,
   records: count,
-  /** The normalised file in the object store. */
+  /** The normalised dataset: its sections lie under this name in the object store (names.ts). */
   objectName: ObjectName,
-  details: DatasetDetails,
+  description: DatasetDescription,
   createdAtMs: atMs,
 });
 export type DatasetRecord = z.infer<typeof DatasetRecord>;
