@@ -1,0 +1,27 @@
+/**
+ * The one place where a connection may become a WebSocket. Only the donor socket's path goes on to Socket.IO, and in
+ * development Next's reload socket to Next; every other upgrade is destroyed, so that no stranger reaches Next's upgrade
+ * handling (a request-smuggling class of bugs has lived there).
+ */
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+export interface UpgradeRoutes {
+  /** Socket.IO's path, with its trailing slash. */
+  readonly donorPath: string;
+  readonly donors: UpgradeHandler;
+  /** Null in production. */
+  readonly nextDevelopment: UpgradeHandler | null;
+}
+
+export function routeUpgrades(server: Server, routes: UpgradeRoutes): void {
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    if (path === routes.donorPath) routes.donors(request, socket, head);
+    else if (routes.nextDevelopment && path === "/_next/webpack-hmr") routes.nextDevelopment(request, socket, head);
+    else socket.destroy();
+  });
+}

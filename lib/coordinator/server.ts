@@ -1,0 +1,133 @@
+/**
+ * The custom server: one HTTP server for probes, artefacts, REST, the donor socket and Next's pages.
+ * `startCoordinator` is what `main.ts` runs and what tests boot in their own process (there without pages).
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Config } from "./config.ts";
+import type { Coordinator } from "./coordinator.ts";
+import { listen } from "./http/listen.ts";
+import type { Pages } from "./http/pages.ts";
+import { answerProbe } from "./http/probes.ts";
+import { securityHeaders } from "./http/security-headers.ts";
+import { routeUpgrades } from "./http/upgrades.ts";
+import type { Log } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import { registerCoordinator } from "./registry.ts";
+
+export interface RunningServer {
+  readonly coordinator: Coordinator;
+  readonly port: number;
+  /** By which people reach it. */
+  readonly url: string;
+  /** Stops taking work, lets running answers end, and closes everything. Resolves when nothing is left open. */
+  readonly close: () => Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Prepares Next, given the port; null serves no pages. */
+  readonly preparePages: ((port: number) => Promise<Pages>) | null;
+}
+
+type Phase = "starting" | "ready" | "draining";
+
+export async function startCoordinator({ config, log, preparePages }: ServerOptions): Promise<RunningServer> {
+  await mkdir(config.dataFolder, { recursive: true });
+  const metrics = createMetrics();
+  let phase: Phase = "starting";
+  let pages: Pages | null = null;
+
+  const coordinator: Coordinator = {
+    config,
+    log,
+    metrics: metrics.registry,
+    notReady: () => (phase === "ready" ? null : phase),
+  };
+  registerCoordinator(coordinator);
+
+  const server = createServer((request, response) => {
+    void answer(request, response).catch((error: unknown) => {
+      log.error({ err: error, method: request.method, path: pathOf(request) }, "request failed");
+      if (!response.headersSent) response.writeHead(500, { "Content-Type": "text/plain; charset=utf-8" });
+      response.end();
+    });
+  });
+  // A stranger may hold a connection, not a slot forever. Uploads are long, so the limit is on the head and on silence.
+  server.headersTimeout = 20_000;
+  server.requestTimeout = 0;
+  server.timeout = 120_000;
+  server.keepAliveTimeout = 10_000;
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const started = performance.now();
+    const path = pathOf(request);
+    response.on("finish", () => {
+      metrics.http.observe(
+        routeLabel(path),
+        request.method ?? "",
+        response.statusCode,
+        (performance.now() - started) / 1000,
+      );
+    });
+    setSecurityHeaders(request, response, path, config);
+    if (await answerProbe(request, response, path, { ...probes, metrics: metrics.registry })) return;
+    if (pages) await pages.handle(request, response);
+    else response.writeHead(503, { "Content-Type": "text/plain; charset=utf-8", "Retry-After": "2" }).end("starting\n");
+  }
+  const probes = { metricsToken: config.metricsToken, notReady: coordinator.notReady };
+
+  const port = await listen(server, config);
+  pages = preparePages ? await preparePages(port) : null;
+  routeUpgrades(server, {
+    donorPath: "/socket.io/",
+    donors: (_request, socket) => socket.destroy(),
+    nextDevelopment: pages?.developmentUpgrade ?? null,
+  });
+  phase = "ready";
+  const url = config.publicUrl ?? `http://${config.host === "127.0.0.1" ? "localhost" : config.host}:${port}`;
+  log.info({ url, dataFolder: config.dataFolder }, "coordinator ready");
+
+  return {
+    coordinator,
+    port,
+    url,
+    close: async () => {
+      phase = "draining";
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await closed;
+      await pages?.close();
+      registerCoordinator(undefined);
+      log.info("coordinator closed");
+      log.flush();
+    },
+  };
+}
+
+function setSecurityHeaders(request: IncomingMessage, response: ServerResponse, path: string, config: Config): void {
+  const nonce = randomBytes(16).toString("base64");
+  const https = config.publicUrl?.startsWith("https:") ?? false;
+  const headers = securityHeaders({ path, nonce, dev: config.dev, frameAncestors: [], https });
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  // Next finds the nonce for its scripts in this request header; what a client sent there must not count.
+  const policy = headers["Content-Security-Policy"];
+  if (policy) request.headers["content-security-policy"] = policy;
+  else delete request.headers["content-security-policy"];
+  request.headers["x-nonce"] = nonce;
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? "/").split("?", 1)[0] ?? "/";
+}
+
+/** A bounded set of labels, whatever paths strangers ask for. */
+function routeLabel(path: string): string {
+  const first = path.split("/", 3)[1] ?? "";
+  return KNOWN_ROUTES.has(first) ? `/${first}` : first === "" ? "/" : "other";
+}
+const KNOWN_ROUTES = new Set(
+  "healthz readyz metrics api artefacts uploads donate dashboard jobs docs embed wasm worker _next".split(" "),
+);
