@@ -1,7 +1,7 @@
 /** The hard filters: what no score can outweigh. Each returns the first reason why a donor may not have a stage's work. */
-import type { RuntimeId } from "#lib/protocol/stage.ts";
+import type { KernelKind } from "#lib/protocol/stage.ts";
 import { regionAllows } from "./regions.ts";
-import type { DonorView, IdleReason, Microtask, StageView } from "./types.ts";
+import type { DonorView, IdleReason, Microtask, RuntimeRate, StageDefinition, StageView } from "./types.ts";
 
 export type Refusal = Extract<IdleReason, "no-runtime" | "region" | "group" | "memory" | "reliability">;
 
@@ -10,7 +10,7 @@ export function refusal(donor: DonorView, stage: StageView): Refusal | null {
   const { definition } = stage;
   if (definition.groupId !== null && !donor.groupIds.has(definition.groupId)) return "group";
   if (!regionAllows(stage.allowedCountries, donor.country)) return "region";
-  if (!hasRuntime(donor, definition.runtimes)) return "no-runtime";
+  if (!hasRuntime(donor, definition)) return "no-runtime";
   if (donor.reliability < definition.minReliability) return "reliability";
   if (donor.memoryBytes < definition.residentBytes + definition.unitBytesIn + definition.unitBytesOut) return "memory";
   return null;
@@ -28,7 +28,13 @@ export function mayAttempt(donor: DonorView, microtask: Microtask): boolean {
   return !microtask.attempts.some((attempt) => attempt.donorId === donor.id);
 }
 
-function hasRuntime(donor: DonorView, wanted: readonly RuntimeId[]): boolean {
-  for (const { runtime } of donor.runtimes) if (wanted.includes(runtime)) return true;
+/** The benchmark's figure for a kernel, in multiply-adds a second; 0: the runtime cannot run it. */
+export function benchmarkRate(rate: RuntimeRate, kernel: KernelKind): number {
+  return kernel === "lanes" ? rate.int8MacsPerSecond : rate.float32MacsPerSecond;
+}
+
+function hasRuntime(donor: DonorView, { runtimes, kernel }: StageDefinition): boolean {
+  for (const rate of donor.runtimes)
+    if (runtimes.includes(rate.runtime) && benchmarkRate(rate, kernel) > 0) return true;
   return false;
 }

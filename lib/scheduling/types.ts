@@ -22,7 +22,7 @@ export interface RegionRule {
   readonly prefer: readonly string[];
 }
 
-/** What a benchmark measured of one runtime that passed its self-test. 0 where it cannot. */
+/** What a benchmark measured of one runtime that passed its self-test. `int8` counts for lanes, `float32` for models; 0: cannot. */
 export interface RuntimeRate {
   readonly runtime: RuntimeId;
   readonly int8MacsPerSecond: number;
@@ -79,8 +79,6 @@ export interface StageDefinition {
   readonly kernel: KernelKind;
   /** The runtimes that can run it. */
   readonly runtimes: readonly RuntimeId[];
-  /** Which benchmark figure counts. */
-  readonly arithmetic: "int8" | "float32";
   /** Fetched once per donor, cached by digest. */
   readonly artefacts: readonly Artefact[];
   readonly unitBytesIn: number;
@@ -174,6 +172,8 @@ export interface CostModel {
   meanSessionMs(nowMs: number): number;
   /** Drops what is known of one donor; what its class learnt stays. */
   forget(donorId: DonorId): void;
+  /** Publishes class priors from what was observed since; see optimizer.ts, which calls it and writes the log. */
+  reestimate(): PriorChange[];
   calibration(): CalibrationReport;
   snapshot(): unknown;
   restore(snapshot: unknown): void;
@@ -194,6 +194,21 @@ export interface Observation {
   readonly uploadMs: number;
   /** Everything else between lease and result that is not waiting behind other work (round trip, packing). */
   readonly overheadMs: number;
+}
+
+/** How a class's prior for one quantity moved, and what that gains for its next newcomer. */
+export interface PriorChange {
+  readonly deviceClass: string;
+  /** E.g. "lanes on ort-wasm", "download". */
+  readonly quantity: string;
+  /** Donors behind it (weighted). */
+  readonly donors: number;
+  /** True ÷ what benchmarks promise. */
+  readonly factorBefore: number;
+  readonly factorAfter: number;
+  /** Typical relative error of a newcomer's first prediction, before and after. */
+  readonly errorBefore: number;
+  readonly errorAfter: number;
 }
 
 /** How honest the predictions are. */

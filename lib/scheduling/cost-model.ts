@@ -1,0 +1,517 @@
+/**
+ * Predicts how long work takes on a donor, and learns from how long it took.
+ *
+ *     time = artefacts·8/down + bytesIn/down + macs/speed(kernel, runtime) + bytesOut/up + overhead·microtasks
+ *
+ * Each of the four parts is a log-normal quantity relative to a baseline that the benchmark gives (shrinkage.ts); their
+ * sum is matched by a log-normal with the same mean and variance (Fenton 1960). The tails are then stretched until the
+ * stated share of outcomes really falls below them (adaptive conformal inference, Gibbs and Candès 2021), per class.
+ */
+import { z } from "zod";
+import type { DonorId, StageId } from "#lib/protocol/ids.ts";
+import type { KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
+import { benchmarkRate } from "./filters.ts";
+import { Sessions } from "./sessions.ts";
+import { type Evidence, learn, newEvidence, Pool, type Posterior, type Prior, posterior, voteOf } from "./shrinkage.ts";
+import type {
+  CalibrationReport,
+  CostModel,
+  DonorView,
+  Observation,
+  Prediction,
+  PriorChange,
+  SessionEvent,
+  StageDefinition,
+} from "./types.ts";
+
+const KERNELS: readonly KernelKind[] = ["onnx", "tfjs", "lanes"];
+const RUNTIMES: readonly RuntimeId[] = ["ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"];
+
+/** Quantities: compute per (kernel, runtime, visible or hidden), then the two directions of the link, then overhead. */
+const DOWN = KERNELS.length * RUNTIMES.length * 2;
+const UP = DOWN + 1;
+const OVERHEAD = DOWN + 2;
+const QUANTITIES = DOWN + 3;
+
+/** Beliefs before anything was seen: standard deviations in log space, squared. */
+const COMPUTE_START: Prior = { mean: 0, between: 0.5 ** 2, within: 0.2 ** 2 };
+const LINK_START: Prior = { mean: 0, between: 0.6 ** 2, within: 0.3 ** 2 };
+const OVERHEAD_START: Prior = { mean: 0, between: 0.5 ** 2, within: 0.4 ** 2 };
+const STAGE_EFFECT_START = 0.4 ** 2;
+/** Stages never become certain, so that an effect that one donor taught wrongly is corrected by the next. */
+const STAGE_EFFECT_FLOOR = 0.04 ** 2;
+const STAGES_REMEMBERED = 4_096;
+
+/** Where the benchmark took no download: a modest line. */
+const FALLBACK_DOWN_BYTES_PER_SECOND = 1.25e6;
+/** Home links send slower than they receive. */
+const UP_OF_DOWN = 0.4;
+const OVERHEAD_BASE_MS = 8;
+/** Browsers give hidden tabs about a tenth; learnt per class like everything else. */
+const HIDDEN_SLOWDOWN = 10;
+/** Below this, a transfer measures the round trip and not the link. */
+const MIN_LINK_BYTES = 8_192;
+const MIN_LINK_MS = 2;
+
+const Z90 = 1.2815515655446004;
+const Z99_OF_Z90 = 2.3263478740408408 / Z90;
+/** Step of the tail tracker. */
+const TAIL_STEP = 0.01;
+const TAIL_BOUNDS = { min: 0.4, max: 4 } as const;
+
+/** Where each tail stands, in multiples of what the model's variance says. */
+interface Tails {
+  low: number;
+  high: number;
+}
+
+interface ClassState {
+  readonly pools: (Pool | undefined)[];
+  readonly tails: Tails;
+}
+
+interface DonorState {
+  readonly evidence: (Evidence | undefined)[];
+  readonly own: ClassState;
+  /** The rates last asked for, while nothing that they depend on changed: one choice asks several times. */
+  cache: CachedRates | null;
+}
+
+interface ComputeRate {
+  readonly runtime: RuntimeId;
+  readonly msPerUnit: number;
+  readonly variance: number;
+}
+
+interface CachedRates {
+  readonly rates: Rates;
+  readonly stageId: StageId;
+  readonly epoch: number;
+  readonly cachedArtefacts: number;
+  readonly visible: boolean;
+  readonly cpuShare: number;
+  readonly gpuShare: number;
+}
+
+/**
+ * How far a stage is from its multiply-adds on everybody's devices: a network of small layers runs below the benchmark.
+ * Learnt together with the donors' factors by splitting each residual in proportion to the variances (a Kalman filter
+ * with a diagonal covariance).
+ */
+interface StageEffect {
+  mean: number;
+  variance: number;
+}
+
+/** Medians in ms and log variances of one (donor, stage): what every prediction is put together from. */
+interface Rates {
+  artefactMs: number;
+  downMsPerUnit: number;
+  downVariance: number;
+  computeMsPerUnit: number;
+  computeVariance: number;
+  upMsPerUnit: number;
+  upVariance: number;
+  overheadMs: number;
+  overheadVariance: number;
+  tails: Tails;
+}
+
+const Sums = z.object({ weight: z.number(), mean: z.number(), square: z.number(), within: z.number() });
+const Snapshot = z.object({
+  version: z.literal(1),
+  fleet: z.record(z.string(), Sums),
+  classes: z.record(
+    z.string(),
+    z.object({ pools: z.record(z.string(), Sums), tails: z.object({ low: z.number(), high: z.number() }) }),
+  ),
+});
+
+export function createCostModel(): CostModel {
+  return new HierarchicalCostModel();
+}
+
+class HierarchicalCostModel implements CostModel {
+  readonly #fleet: (Pool | undefined)[] = new Array(QUANTITIES);
+  readonly #classes = new Map<string, ClassState>();
+  readonly #donors = new Map<DonorId, DonorState>();
+  readonly #stageEffects = new Map<StageId, StageEffect>();
+  readonly #sessions = new Sessions();
+  /** Counts the publications of class priors. */
+  #epoch = 0;
+  #observations = 0;
+  #within80 = 0;
+  #belowP90 = 0;
+
+  predict(donor: DonorView, stage: StageDefinition, units: number, microtasks: number): Prediction | null {
+    const rates = this.#rates(donor, stage);
+    return rates && predictionOf(rates, units, microtasks);
+  }
+
+  unitsWithin(donor: DonorView, stage: StageDefinition, budgetMs: number, microtasks: number): number {
+    const rates = this.#rates(donor, stage);
+    if (!rates) return 0;
+    const fixed = rates.artefactMs + rates.overheadMs * microtasks;
+    const perUnit = rates.downMsPerUnit + rates.computeMsPerUnit + rates.upMsPerUnit;
+    // p90 ÷ median changes slowly with the number of units: three steps of a fixed point are exact to some per mille.
+    let units = Math.max(1, (budgetMs - fixed) / perUnit);
+    for (let step = 0; step < 3; step++) {
+      const { p90 } = predictionOf(rates, units, microtasks);
+      const ratio = p90 / (fixed + perUnit * units);
+      units = Math.max(1, (budgetMs / ratio - fixed) / perUnit);
+    }
+    let whole = Math.floor(units * 1.002);
+    while (whole > 0 && predictionOf(rates, whole, microtasks).p90 > budgetMs) {
+      whole = whole > 64 ? Math.floor(whole * 0.99) : whole - 1;
+    }
+    return whole;
+  }
+
+  throughput(donor: DonorView, stage: StageDefinition): number {
+    const rates = this.#rates(donor, stage);
+    if (!rates) return 0;
+    return 1000 / Math.max(1e-9, rates.downMsPerUnit, rates.computeMsPerUnit, rates.upMsPerUnit);
+  }
+
+  runtimeFor(donor: DonorView, stage: StageDefinition): RuntimeId | null {
+    return this.#compute(donor, this.#donor(donor), stage)?.runtime ?? null;
+  }
+
+  observe(observation: Observation): void {
+    const { donor, stage, runtime, units, downloadMs, computeMs, uploadMs, overheadMs } = observation;
+    this.#score(observation);
+    const rate = donor.runtimes.find((candidate) => candidate.runtime === runtime);
+    const macsPerSecond = rate ? benchmarkRate(rate, stage.kernel) : 0;
+    if (computeMs > 0 && macsPerSecond > 0) {
+      const baselineMs = computeBaselineMs(donor, stage, runtime, macsPerSecond) * units;
+      const quantity = computeQuantity(stage.kernel, runtime, donor.visible);
+      const x = Math.log(computeMs / baselineMs);
+      this.#learn(donor, quantity, x - this.#learnStage(donor, stage.id, quantity, x));
+    }
+    const bytesIn = stage.unitBytesIn * units;
+    if (bytesIn >= MIN_LINK_BYTES && downloadMs >= MIN_LINK_MS) {
+      this.#learn(donor, DOWN, Math.log((downloadMs * baselineDown(donor)) / (1000 * bytesIn)));
+    }
+    const bytesOut = stage.unitBytesOut * units;
+    if (bytesOut >= MIN_LINK_BYTES && uploadMs >= MIN_LINK_MS) {
+      this.#learn(donor, UP, Math.log((uploadMs * baselineDown(donor) * UP_OF_DOWN) / (1000 * bytesOut)));
+    }
+    this.#learn(donor, OVERHEAD, Math.log(Math.max(0.5, overheadMs) / OVERHEAD_BASE_MS));
+    this.#donor(donor).cache = null;
+  }
+
+  observeSession(event: SessionEvent): void {
+    this.#sessions.observe(event);
+  }
+
+  meanSessionMs(nowMs: number): number {
+    return this.#sessions.meanMs(nowMs);
+  }
+
+  forget(donorId: DonorId): void {
+    const state = this.#donors.get(donorId);
+    if (!state) return;
+    state.evidence.forEach((evidence, quantity) => {
+      if (!evidence) return;
+      state.own.pools[quantity]?.retire(evidence.vote);
+      this.#fleet[quantity]?.retire(evidence.vote);
+    });
+    this.#donors.delete(donorId);
+  }
+
+  reestimate(): PriorChange[] {
+    const changes: PriorChange[] = [];
+    this.#epoch++;
+    for (const pool of this.#fleet) pool?.reestimate(null);
+    for (const [deviceClass, { pools }] of this.#classes) {
+      pools.forEach((pool, quantity) => {
+        if (!pool) return;
+        const before = pool.prior.mean;
+        const { rmsBefore, rmsAfter } = pool.reestimate(this.#fleet[quantity]?.prior ?? null);
+        changes.push({
+          deviceClass,
+          quantity: quantityName(quantity),
+          donors: pool.votes,
+          factorBefore: Math.exp(before),
+          factorAfter: Math.exp(pool.prior.mean),
+          errorBefore: Math.expm1(rmsBefore),
+          errorAfter: Math.expm1(rmsAfter),
+        });
+      });
+    }
+    return changes;
+  }
+
+  calibration(): CalibrationReport {
+    const n = Math.max(1, this.#observations);
+    return { observations: this.#observations, within80: this.#within80 / n, belowP90: this.#belowP90 / n };
+  }
+
+  snapshot(): unknown {
+    const sumsOf = (pools: (Pool | undefined)[]) =>
+      Object.fromEntries(pools.flatMap((pool, quantity) => (pool ? [[quantityName(quantity), pool.snapshot()]] : [])));
+    return {
+      version: 1,
+      fleet: sumsOf(this.#fleet),
+      classes: Object.fromEntries(
+        [...this.#classes].map(([name, { pools, tails }]) => [name, { pools: sumsOf(pools), tails: { ...tails } }]),
+      ),
+    } satisfies z.input<typeof Snapshot>;
+  }
+
+  /** Takes up what an earlier run learnt of classes. @throws ZodError for something that is no snapshot */
+  restore(snapshot: unknown): void {
+    const { fleet, classes } = Snapshot.parse(snapshot);
+    for (let quantity = 0; quantity < QUANTITIES; quantity++) {
+      const name = quantityName(quantity);
+      const sums = fleet[name];
+      if (sums) this.#fleetPool(quantity).restore(sums);
+      for (const [deviceClass, { pools }] of Object.entries(classes)) {
+        const own = pools[name];
+        if (own) this.#pool(deviceClass, quantity).restore(own);
+      }
+    }
+    for (const [deviceClass, { tails }] of Object.entries(classes)) {
+      const own = this.#class(deviceClass).tails;
+      own.low = bounded(tails.low);
+      own.high = bounded(tails.high);
+    }
+    this.reestimate();
+  }
+
+  // Parts
+
+  /** Counts whether the outcome fell inside its interval, and moves the class's tails towards what they promise. */
+  #score({ donor, stage, units, downloadMs, computeMs, uploadMs, overheadMs }: Observation): void {
+    const rates = this.#rates(donor, stage);
+    if (!rates) return;
+    const { p10, p90 } = predictionOf({ ...rates, artefactMs: 0 }, units, 1);
+    const tookMs = downloadMs + computeMs + uploadMs + overheadMs;
+    this.#observations++;
+    if (tookMs <= p90) this.#belowP90++;
+    if (tookMs <= p90 && tookMs >= p10) this.#within80++;
+    const { tails } = rates;
+    tails.high = bounded(tails.high * Math.exp(TAIL_STEP * (tookMs > p90 ? 0.9 : -0.1)));
+    tails.low = bounded(tails.low * Math.exp(TAIL_STEP * (tookMs < p10 ? 0.9 : -0.1)));
+  }
+
+  #donor(donor: DonorView): DonorState {
+    let state = this.#donors.get(donor.id);
+    if (!state) {
+      state = { evidence: new Array(QUANTITIES), own: this.#class(donor.deviceClass), cache: null };
+      this.#donors.set(donor.id, state);
+    }
+    return state;
+  }
+
+  #learn(donor: DonorView, quantity: number, x: number): void {
+    const pool = this.#pool(donor.deviceClass, quantity);
+    const state = this.#donor(donor);
+    let evidence = state.evidence[quantity];
+    if (!evidence) {
+      evidence = newEvidence();
+      state.evidence[quantity] = evidence;
+    }
+    learn(evidence, pool.prior, x);
+    const vote = voteOf(evidence, pool.prior);
+    pool.vote(evidence.vote, vote);
+    this.#fleetPool(quantity).vote(evidence.vote, vote);
+    evidence.vote = vote;
+  }
+
+  /** Gives the stage its part of the residual; returns the stage's effect. */
+  #learnStage(donor: DonorView, stageId: StageId, quantity: number, x: number): number {
+    let effect = this.#stageEffects.get(stageId);
+    if (!effect) {
+      effect = { mean: 0, variance: STAGE_EFFECT_START };
+      if (this.#stageEffects.size >= STAGES_REMEMBERED) {
+        for (const oldest of this.#stageEffects.keys()) {
+          this.#stageEffects.delete(oldest);
+          break;
+        }
+      }
+      this.#stageEffects.set(stageId, effect);
+    }
+    const own = this.#posterior(this.#donor(donor), quantity);
+    const total = own.variance + effect.variance;
+    const bound = 2.5 * Math.sqrt(total);
+    const residual = Math.max(-bound, Math.min(bound, x - own.mean - effect.mean));
+    const gain = effect.variance / total;
+    effect.mean += gain * residual;
+    effect.variance = Math.max(STAGE_EFFECT_FLOOR, effect.variance * (1 - gain));
+    return effect.mean;
+  }
+
+  #posterior(state: DonorState, quantity: number): Posterior {
+    return posterior(state.evidence[quantity], state.own.pools[quantity]?.prior ?? this.#start(quantity));
+  }
+
+  /** What is believed of a class that nothing is known of: the fleet. */
+  #start(quantity: number): Prior {
+    return this.#fleet[quantity]?.prior ?? startOf(quantity);
+  }
+
+  #class(deviceClass: string): ClassState {
+    let state = this.#classes.get(deviceClass);
+    if (!state) {
+      state = { pools: new Array(QUANTITIES), tails: { low: 1, high: 1 } };
+      this.#classes.set(deviceClass, state);
+    }
+    return state;
+  }
+
+  #pool(deviceClass: string, quantity: number): Pool {
+    const { pools } = this.#class(deviceClass);
+    let pool = pools[quantity];
+    if (!pool) {
+      pool = new Pool(this.#start(quantity));
+      pools[quantity] = pool;
+    }
+    return pool;
+  }
+
+  #fleetPool(quantity: number): Pool {
+    let pool = this.#fleet[quantity];
+    if (!pool) {
+      pool = new Pool(startOf(quantity));
+      this.#fleet[quantity] = pool;
+    }
+    return pool;
+  }
+
+  /** The fastest of the donor's runtimes that the stage can use. */
+  #compute(donor: DonorView, state: DonorState, stage: StageDefinition): ComputeRate | null {
+    let best: ComputeRate | null = null;
+    for (const rate of donor.runtimes) {
+      const { runtime } = rate;
+      const speed = benchmarkRate(rate, stage.kernel);
+      if (speed <= 0 || !stage.runtimes.includes(runtime)) continue;
+      const { mean, variance } = this.#posterior(state, computeQuantity(stage.kernel, runtime, donor.visible));
+      const msPerUnit = computeBaselineMs(donor, stage, runtime, speed) * Math.exp(mean);
+      if (best === null || msPerUnit < best.msPerUnit) best = { runtime, msPerUnit, variance };
+    }
+    if (best === null) return null;
+    const effect = this.#stageEffects.get(stage.id);
+    return {
+      runtime: best.runtime,
+      msPerUnit: best.msPerUnit * Math.exp(effect?.mean ?? 0),
+      variance: best.variance + (effect?.variance ?? STAGE_EFFECT_START),
+    };
+  }
+
+  #rates(donor: DonorView, stage: StageDefinition): Rates | null {
+    const state = this.#donor(donor);
+    const { cache } = state;
+    if (
+      cache !== null &&
+      cache.stageId === stage.id &&
+      cache.epoch === this.#epoch &&
+      cache.cachedArtefacts === donor.cached.size &&
+      cache.visible === donor.visible &&
+      cache.cpuShare === donor.cpuShare &&
+      cache.gpuShare === donor.gpuShare
+    ) {
+      return cache.rates;
+    }
+    const rates = this.#freshRates(donor, state, stage);
+    if (rates) {
+      state.cache = {
+        rates,
+        stageId: stage.id,
+        epoch: this.#epoch,
+        cachedArtefacts: donor.cached.size,
+        visible: donor.visible,
+        cpuShare: donor.cpuShare,
+        gpuShare: donor.gpuShare,
+      };
+    }
+    return rates;
+  }
+
+  #freshRates(donor: DonorView, state: DonorState, stage: StageDefinition): Rates | null {
+    const compute = this.#compute(donor, state, stage);
+    if (!compute) return null;
+    const down = this.#posterior(state, DOWN);
+    const up = this.#posterior(state, UP);
+    const overhead = this.#posterior(state, OVERHEAD);
+    const downMsPerByte = (1000 / baselineDown(donor)) * Math.exp(down.mean);
+    const upMsPerByte = (1000 / (baselineDown(donor) * UP_OF_DOWN)) * Math.exp(up.mean);
+    let missingBytes = 0;
+    for (const { digest, bytes } of stage.artefacts) if (!donor.cached.has(digest)) missingBytes += bytes;
+    return {
+      artefactMs: missingBytes * downMsPerByte,
+      downMsPerUnit: stage.unitBytesIn * downMsPerByte,
+      downVariance: down.variance,
+      computeMsPerUnit: compute.msPerUnit,
+      computeVariance: compute.variance,
+      upMsPerUnit: stage.unitBytesOut * upMsPerByte,
+      upVariance: up.variance,
+      overheadMs: OVERHEAD_BASE_MS * Math.exp(overhead.mean),
+      overheadVariance: overhead.variance,
+      tails: state.own.tails,
+    };
+  }
+}
+
+/** Sum of log-normals by its first two moments (Fenton–Wilkinson); tails stretched as calibration found necessary. */
+function predictionOf(rates: Rates, units: number, microtasks: number): Prediction {
+  let mean = 0;
+  let variance = 0;
+  const part = (medianMs: number, logVariance: number) => {
+    if (medianMs <= 0) return;
+    const growth = Math.exp(logVariance);
+    const partMean = medianMs * Math.sqrt(growth);
+    mean += partMean;
+    variance += partMean * partMean * (growth - 1);
+  };
+  part(rates.artefactMs + rates.downMsPerUnit * units, rates.downVariance);
+  part(rates.computeMsPerUnit * units, rates.computeVariance);
+  part(rates.upMsPerUnit * units, rates.upVariance);
+  part(rates.overheadMs * microtasks, rates.overheadVariance);
+  const ratio = 1 + variance / (mean * mean);
+  const sigma = Math.sqrt(Math.log(ratio));
+  const p50 = mean / Math.sqrt(ratio);
+  const high = Math.exp(Z90 * sigma * rates.tails.high);
+  return {
+    p10: p50 * Math.exp(-Z90 * sigma * rates.tails.low),
+    p50,
+    p90: p50 * high,
+    p99: p50 * high ** Z99_OF_Z90,
+  };
+}
+
+function computeQuantity(kernel: KernelKind, runtime: RuntimeId, visible: boolean): number {
+  return (KERNELS.indexOf(kernel) * RUNTIMES.length + RUNTIMES.indexOf(runtime)) * 2 + (visible ? 0 : 1);
+}
+
+function quantityName(quantity: number): string {
+  if (quantity === DOWN) return "download";
+  if (quantity === UP) return "upload";
+  if (quantity === OVERHEAD) return "overhead";
+  const kernel = KERNELS[Math.floor(quantity / (RUNTIMES.length * 2))];
+  const runtime = RUNTIMES[Math.floor(quantity / 2) % RUNTIMES.length];
+  return `${kernel} on ${runtime}${quantity % 2 === 0 ? "" : ", hidden tab"}`;
+}
+
+function startOf(quantity: number): Prior {
+  if (quantity === DOWN || quantity === UP) return LINK_START;
+  return quantity === OVERHEAD ? OVERHEAD_START : COMPUTE_START;
+}
+
+/** What the benchmark promises for one unit at the donor's present share. */
+function computeBaselineMs(
+  donor: DonorView,
+  stage: StageDefinition,
+  runtime: RuntimeId,
+  macsPerSecond: number,
+): number {
+  const share = runtime.endsWith("webgpu") ? donor.gpuShare : donor.cpuShare;
+  const slowdown = donor.visible ? 1 : HIDDEN_SLOWDOWN;
+  return (1000 * Math.max(1, stage.unitMacs) * slowdown) / (macsPerSecond * Math.max(0.01, share));
+}
+
+function baselineDown(donor: DonorView): number {
+  return donor.benchmarkDownBytesPerSecond > 0 ? donor.benchmarkDownBytesPerSecond : FALLBACK_DOWN_BYTES_PER_SECOND;
+}
+
+const bounded = (tail: number) => Math.max(TAIL_BOUNDS.min, Math.min(TAIL_BOUNDS.max, tail));
