@@ -194,12 +194,10 @@ export interface Store {
     openStages(): Promise<readonly OpenStage[]>;
     /** Written behind. */
     grant(grant: Grant): void;
-    /** Result row and microtask state in one transaction. `duplicate`: the microtask has a result already; nothing changed. */
+    /** Result row, microtask state and the end of all its leases in one transaction. `duplicate`: the microtask has a result already; nothing changed. */
     accept(acceptance: Acceptance): Promise<"accepted" | "duplicate">;
     /** Written behind. */
     end(ended: EndedLease): void;
-    /** Written behind: other attempts at an accepted microtask. */
-    drop(leaseIds: readonly LeaseId[]): void;
     /** Forgets the results and microtasks of a batch, whose units are then leasable again (a batch that is done anew). */
     resetBatch(stageId: StageId, batch: number): Promise<void>;
     /** Accepted results of a stage in the order of batch, prime, unit; `after` pages on. */

@@ -1,0 +1,331 @@
+/** The store on SQLite: one file, one writer, better-sqlite3. Nouns that need more than a few lines have their own files. */
+import { and, asc, count, desc, eq, gt, inArray, lt, notInArray, sql, sum } from "drizzle-orm";
+import * as t from "#drizzle/schema.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import type { DatasetId, FileId, JobId, ModelId } from "#lib/protocol/ids.ts";
+import {
+  ApiKeyRecord,
+  DatasetRecord,
+  DonorRecord,
+  FileRecord,
+  IdempotencyRecord,
+  JobEventRecord,
+  JobRecord,
+  ModelRecord,
+  ObservationRecord,
+  TenantRecord,
+} from "../records.ts";
+import type { Store } from "../store.ts";
+import { type OpenDatabase, openDatabase } from "./database.ts";
+import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
+import { owned } from "./owned.ts";
+import { sqliteProgress } from "./progress.ts";
+import { sqliteStages } from "./stages.ts";
+import { sqliteWork } from "./work.ts";
+
+const ENDED = ["completed", "failed", "canceled"] as const;
+
+/** @param path the database file, made where it is missing; ":memory:" in tests */
+export function openSqliteStore(path: string, options: GroupCommitOptions = {}): Store {
+  const database = openDatabase(path);
+  const { sqlite, drizzle } = database;
+  const commits = new GroupCommit(sqlite, options);
+  const { stages, reads } = sqliteStages(drizzle, commits);
+  const progress = sqliteProgress(sqlite);
+
+  return {
+    tenants: tenants(database, commits),
+    apiKeys: apiKeys(database, commits),
+    files: files(database, commits),
+    models: owned<ModelRecord, ModelId>(drizzle, commits, {
+      noun: "model",
+      table: t.models,
+      parse: (row) => ModelRecord.parse(row),
+      insert: (record) => drizzle.insert(t.models).values(record).run(),
+    }),
+    datasets: owned<DatasetRecord, DatasetId>(drizzle, commits, {
+      noun: "dataset",
+      table: t.datasets,
+      parse: (row) => DatasetRecord.parse(row),
+      insert: (record) => drizzle.insert(t.datasets).values(record).run(),
+    }),
+    jobs: {
+      ...jobs(database, commits),
+      async progress(id) {
+        commits.flush();
+        return progress(id);
+      },
+    },
+    jobEvents: jobEvents(database, commits),
+    idempotency: idempotency(database, commits),
+    stages,
+    work: sqliteWork(sqlite, commits, reads),
+    donors: donors(database, commits),
+    observations: observations(database, commits),
+    settings: settings(database, commits),
+    async close() {
+      commits.close();
+      sqlite.close();
+    },
+  };
+}
+
+function tenants({ drizzle }: OpenDatabase, commits: GroupCommit): Store["tenants"] {
+  return {
+    async insert(record) {
+      await commits.writeNow(() => drizzle.insert(t.tenants).values(record).run());
+    },
+    async get(id) {
+      const row = drizzle.select().from(t.tenants).where(eq(t.tenants.id, id)).get();
+      if (!row) throw new FluxError("not_found", `There is no account ${id}.`);
+      return TenantRecord.parse(row);
+    },
+    async count() {
+      return drizzle.select({ n: count() }).from(t.tenants).get()?.n ?? 0;
+    },
+  };
+}
+
+function apiKeys({ drizzle }: OpenDatabase, commits: GroupCommit): Store["apiKeys"] {
+  return {
+    async insert(record) {
+      await commits.writeNow(() => drizzle.insert(t.apiKeys).values(record).run());
+    },
+    async byHash(hash) {
+      const row = drizzle.select().from(t.apiKeys).where(eq(t.apiKeys.hash, hash)).get();
+      return row && ApiKeyRecord.parse(row);
+    },
+    async list(tenantId) {
+      const rows = drizzle
+        .select()
+        .from(t.apiKeys)
+        .where(eq(t.apiKeys.tenantId, tenantId))
+        .orderBy(desc(t.apiKeys.createdAtMs))
+        .all();
+      return rows.map((row) => ApiKeyRecord.parse(row));
+    },
+    async revoke(tenantId, id, atMs) {
+      const { changes } = await commits.writeNow(() =>
+        drizzle
+          .update(t.apiKeys)
+          .set({ revokedAtMs: sql`coalesce(${t.apiKeys.revokedAtMs}, ${atMs})` })
+          .where(and(eq(t.apiKeys.id, id), eq(t.apiKeys.tenantId, tenantId)))
+          .run(),
+      );
+      if (changes === 0) throw new FluxError("not_found", `There is no API key ${id} in this account.`);
+    },
+    touch(id, atMs) {
+      commits.post(() => drizzle.update(t.apiKeys).set({ lastUsedAtMs: atMs }).where(eq(t.apiKeys.id, id)).run());
+    },
+  };
+}
+
+function files({ drizzle }: OpenDatabase, commits: GroupCommit): Store["files"] {
+  return {
+    ...owned<FileRecord, FileId>(drizzle, commits, {
+      noun: "file",
+      table: t.files,
+      parse: (row) => FileRecord.parse(row),
+      insert: (record) => drizzle.insert(t.files).values(record).run(),
+    }),
+    async usage(tenantId) {
+      const row = drizzle
+        .select({ files: count(), bytes: sum(t.files.bytes).mapWith(Number) })
+        .from(t.files)
+        .where(eq(t.files.tenantId, tenantId))
+        .get();
+      return { files: row?.files ?? 0, bytes: row?.bytes ?? 0 };
+    },
+    async refersTo(digest) {
+      const holders = [
+        drizzle.select({ n: count() }).from(t.files).where(eq(t.files.sha256, digest)).get(),
+        drizzle.select({ n: count() }).from(t.models).where(eq(t.models.sha256, digest)).get(),
+        drizzle.select({ n: count() }).from(t.artefacts).where(eq(t.artefacts.digest, digest)).get(),
+      ];
+      return holders.some((row) => (row?.n ?? 0) > 0);
+    },
+  };
+}
+
+function jobs({ drizzle }: OpenDatabase, commits: GroupCommit): Omit<Store["jobs"], "progress"> {
+  const noun = owned<JobRecord, JobId>(drizzle, commits, {
+    noun: "job",
+    table: t.jobs,
+    parse: (row) => JobRecord.parse(row),
+    insert: (record) => drizzle.insert(t.jobs).values(record).run(),
+  });
+  return {
+    ...noun,
+    async listByStatus(caller, status, request) {
+      return noun.page(caller, request, eq(t.jobs.status, status));
+    },
+    async unfinished() {
+      const rows = drizzle
+        .select()
+        .from(t.jobs)
+        .where(notInArray(t.jobs.status, [...ENDED]))
+        .orderBy(asc(t.jobs.createdAtMs))
+        .all();
+      return rows.map((row) => JobRecord.parse(row));
+    },
+    async count(tenantId) {
+      return drizzle.select({ n: count() }).from(t.jobs).where(eq(t.jobs.tenantId, tenantId)).get()?.n ?? 0;
+    },
+    async change(id, from, change) {
+      const row = await commits.writeNow(() =>
+        drizzle
+          .update(t.jobs)
+          .set({ id, ...change })
+          .where(and(eq(t.jobs.id, id), inArray(t.jobs.status, [...from])))
+          .returning()
+          .get(),
+      );
+      return row && JobRecord.parse(row);
+    },
+  };
+}
+
+function jobEvents({ drizzle }: OpenDatabase, commits: GroupCommit): Store["jobEvents"] {
+  return {
+    async append(jobId, type, data, atMs) {
+      const row = await commits.write(() =>
+        drizzle.insert(t.jobEvents).values({ jobId, type, data, createdAtMs: atMs }).returning().get(),
+      );
+      return JobEventRecord.parse(row);
+    },
+    async after(jobId, afterId, limit) {
+      const rows = drizzle
+        .select()
+        .from(t.jobEvents)
+        .where(and(eq(t.jobEvents.jobId, jobId), gt(t.jobEvents.id, afterId)))
+        .orderBy(asc(t.jobEvents.id))
+        .limit(limit)
+        .all();
+      return rows.map((row) => JobEventRecord.parse(row));
+    },
+  };
+}
+
+function idempotency({ drizzle }: OpenDatabase, commits: GroupCommit): Store["idempotency"] {
+  const table = t.idempotencyKeys;
+  return {
+    async claim(record) {
+      return commits.writeNow(() => {
+        const { changes } = drizzle.insert(table).values(record).onConflictDoNothing().run();
+        if (changes > 0) return "claimed";
+        const held = drizzle
+          .select()
+          .from(table)
+          .where(and(eq(table.tenantId, record.tenantId), eq(table.key, record.key)))
+          .get();
+        return IdempotencyRecord.parse(held);
+      });
+    },
+    async complete(tenantId, key, status, response) {
+      await commits.writeNow(() =>
+        drizzle
+          .update(table)
+          .set({ status, response })
+          .where(and(eq(table.tenantId, tenantId), eq(table.key, key)))
+          .run(),
+      );
+    },
+    async release(tenantId, key) {
+      await commits.writeNow(() =>
+        drizzle
+          .delete(table)
+          .where(and(eq(table.tenantId, tenantId), eq(table.key, key)))
+          .run(),
+      );
+    },
+    async removeOlderThan(atMs) {
+      await commits.write(() => drizzle.delete(table).where(lt(table.createdAtMs, atMs)).run());
+    },
+  };
+}
+
+function donors({ sqlite, drizzle }: OpenDatabase, commits: GroupCommit): Store["donors"] {
+  const add = sqlite.prepare(
+    `update donors set accepted = accepted + ?, refused = refused + ?, units = units + ?, compute_ms = compute_ms + ?,
+       last_seen_at_ms = max(last_seen_at_ms, ?) where id = ?`,
+  );
+  return {
+    async get(id) {
+      commits.flush();
+      const row = drizzle.select().from(t.donors).where(eq(t.donors.id, id)).get();
+      return row && DonorRecord.parse(row);
+    },
+    async upsert(record) {
+      const { displayName, lastSeenAtMs } = record;
+      await commits.write(() =>
+        drizzle
+          .insert(t.donors)
+          .values(record)
+          .onConflictDoUpdate({ target: t.donors.id, set: { displayName, lastSeenAtMs } })
+          .run(),
+      );
+    },
+    count(id, { accepted = 0, refused = 0, units = 0, computeMs = 0 }, atMs) {
+      commits.post(() => add.run(accepted, refused, units, computeMs, atMs, id));
+    },
+    async ban(id, atMs) {
+      await commits.writeNow(() => drizzle.update(t.donors).set({ bannedAtMs: atMs }).where(eq(t.donors.id, id)).run());
+    },
+    async leaders(limit) {
+      commits.flush();
+      const rows = drizzle.select().from(t.donors).orderBy(desc(t.donors.computeMs)).limit(limit).all();
+      return rows.map((row) => DonorRecord.parse(row));
+    },
+    async totals() {
+      commits.flush();
+      const row = drizzle
+        .select({
+          donors: count(),
+          accepted: sum(t.donors.accepted).mapWith(Number),
+          units: sum(t.donors.units).mapWith(Number),
+          computeMs: sum(t.donors.computeMs).mapWith(Number),
+        })
+        .from(t.donors)
+        .get();
+      return {
+        donors: row?.donors ?? 0,
+        accepted: row?.accepted ?? 0,
+        units: row?.units ?? 0,
+        computeMs: row?.computeMs ?? 0,
+      };
+    },
+  };
+}
+
+function observations({ drizzle }: OpenDatabase, commits: GroupCommit): Store["observations"] {
+  return {
+    add(record) {
+      commits.post(() => drizzle.insert(t.observations).values(record).run());
+    },
+    async recent(limit) {
+      commits.flush();
+      const rows = drizzle.select().from(t.observations).orderBy(desc(t.observations.id)).limit(limit).all();
+      return rows.map((row) => ObservationRecord.parse(row));
+    },
+    async removeOlderThan(atMs) {
+      await commits.write(() => drizzle.delete(t.observations).where(lt(t.observations.createdAtMs, atMs)).run());
+    },
+  };
+}
+
+function settings({ drizzle }: OpenDatabase, commits: GroupCommit): Store["settings"] {
+  return {
+    async get(key) {
+      return drizzle.select().from(t.settings).where(eq(t.settings.key, key)).get()?.value;
+    },
+    async set(key, value) {
+      await commits.writeNow(() =>
+        drizzle
+          .insert(t.settings)
+          .values({ key, value })
+          .onConflictDoUpdate({ target: t.settings.key, set: { value } })
+          .run(),
+      );
+    },
+  };
+}
