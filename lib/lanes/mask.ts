@@ -30,6 +30,14 @@ export async function importMaskSeed(seed: Uint8Array): Promise<MaskKey> {
   return crypto.subtle.importKey("raw", Uint8Array.from(seed), "AES-CTR", false, ["encrypt"]);
 }
 
+/** The key streams of a run, before rejection: what a donor's kernel reads while it loads lanes. */
+export interface MaskStreams {
+  /** `[lane][limb][feature]`; the top limb still has all its bits. */
+  readonly planes: Uint8Array<ArrayBuffer>;
+  /** u32 `[lane][word]`, `redrawWords` of them per lane. */
+  readonly redraws: Uint8Array<ArrayBuffer>;
+}
+
 /** Polynomial 1 of a run: limb planes `[lane][limb][feature]`, every residue uniform below q. */
 export async function expandMask(
   key: MaskKey,
@@ -37,15 +45,54 @@ export async function expandMask(
   features: number,
   run: LaneRun,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const limbs = limbCount(q);
-  const laneSize = limbs * features;
-  const redraws = redrawWords(q, features);
-  const [planes, redrawBytes] = await Promise.all([
+  const streams = await maskStreams(key, q, features, run);
+  rejectAndRedraw(streams, q, features);
+  return streams.planes;
+}
+
+export async function maskStreams(key: MaskKey, q: number, features: number, run: LaneRun): Promise<MaskStreams> {
+  const laneSize = limbCount(q) * features;
+  const words = redrawWords(q, features);
+  const [planes, redraws] = await Promise.all([
     keyStream(key, STREAM_PLANES, run.primeIndex, run.firstLane * laneSize, run.laneCount * laneSize),
-    keyStream(key, STREAM_REDRAWS, run.primeIndex, run.firstLane * redraws * 4, run.laneCount * redraws * 4),
+    keyStream(key, STREAM_REDRAWS, run.primeIndex, run.firstLane * words * 4, run.laneCount * words * 4),
   ]);
-  rejectAndRedraw(planes, redrawBytes, q, features, redraws);
-  return planes;
+  return { planes, redraws };
+}
+
+/** What a lane's rejected residues become, asked for in order of features. */
+export class LaneRedraws {
+  private readonly words: DataView;
+  private readonly wordsPerLane: number;
+  private readonly wordMask: number;
+  private readonly q: number;
+  private lane = -1;
+  private used = 0;
+
+  constructor(redraws: Uint8Array, q: number, features: number) {
+    this.words = new DataView(redraws.buffer, redraws.byteOffset, redraws.byteLength);
+    this.wordsPerLane = redrawWords(q, features);
+    this.wordMask = 2 ** bitLength(q) - 1;
+    this.q = q;
+  }
+
+  startLane(lane: number): void {
+    this.lane = lane;
+    this.used = 0;
+  }
+
+  /** The residue that takes the place of `value` ≥ q. */
+  redraw(value: number): number {
+    let next = value;
+    while (next >= this.q) {
+      // Out of words (2^−90): one subtraction keeps it a residue, and every party does the same.
+      next =
+        this.used < this.wordsPerLane
+          ? (this.words.getUint32(4 * (this.lane * this.wordsPerLane + this.used++), true) & this.wordMask) >>> 0
+          : next - this.q;
+    }
+    return next;
+  }
 }
 
 /**
@@ -80,34 +127,25 @@ async function keyStream(
   return new Uint8Array(bytes, skip, length);
 }
 
-function rejectAndRedraw(
-  planes: Uint8Array,
-  redrawBytes: Uint8Array,
-  q: number,
-  features: number,
-  redraws: number,
-): void {
+/** Cuts top limbs and replaces residues that are not below q, in place. */
+export function rejectAndRedraw({ planes, redraws }: MaskStreams, q: number, features: number): void {
   const limbs = limbCount(q);
   const bits = bitLength(q);
   const topMask = bits % 8 === 0 ? 0xff : (1 << (bits % 8)) - 1;
   const qTop = q >>> (8 * (limbs - 1));
   const laneSize = limbs * features;
-  const words = new DataView(redrawBytes.buffer, redrawBytes.byteOffset, redrawBytes.byteLength);
-  const wordMask = 2 ** bits - 1;
+  const draws = new LaneRedraws(redraws, q, features);
   for (let lane = 0, base = 0; base < planes.length; lane++, base += laneSize) {
     const top = base + (limbs - 1) * features;
-    let used = 0;
+    draws.startLane(lane);
     for (let f = 0; f < features; f++) {
       const limb = planes[top + f]! & topMask;
       planes[top + f] = limb;
       // Only a residue whose top limb reaches q's can be too large: about one in a hundred.
       if (limb < qTop) continue;
-      let value = readResidue(planes, base + f, limbs, features);
-      if (value < q) continue;
-      while (value >= q) {
-        // Out of words (2^−90): one subtraction keeps it a residue, and every party does the same.
-        value = used < redraws ? (words.getUint32(4 * (lane * redraws + used++), true) & wordMask) >>> 0 : value - q;
-      }
+      const drawn = readResidue(planes, base + f, limbs, features);
+      if (drawn < q) continue;
+      const value = draws.redraw(drawn);
       for (let i = 0; i < limbs; i++) planes[base + f + i * features] = (value >>> (8 * i)) & 255;
     }
   }

@@ -1,0 +1,63 @@
+/**
+ * One encrypted microtask on a donor: the payload's bytes in, the result's bytes out.
+ *
+ * The run is cut into chunks of lanes. While one chunk is computed the next one's mask is already being expanded (WebCrypto works
+ * beside this thread), and memory holds two chunks, whatever the payload's size.
+ */
+import { encodeResult, type LanePayload, parsePayload } from "#lib/lanes/block.ts";
+import { importMaskSeed, type MaskKey, maskStreams } from "#lib/lanes/mask.ts";
+import type { LaneProgram } from "#lib/lanes/program.ts";
+import type { LaneChunk, LaneEvaluator } from "./evaluator.ts";
+
+export interface RunLanesOptions {
+  /** Stops between chunks; the run then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called after each chunk with the part of the run that is done, 0..1. */
+  readonly onProgress?: (done: number) => void;
+}
+
+/**
+ * Evaluates a payload. Throws FluxError("ciphertext_invalid") if the payload is malformed or for another program; the evaluator
+ * must have been prepared with the same program.
+ */
+export async function runLanes(
+  program: LaneProgram,
+  evaluator: LaneEvaluator,
+  payloadBytes: Uint8Array,
+  options: RunLanesOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const payload = parsePayload(payloadBytes, program.ring, program.inputs);
+  const { run } = payload;
+  const key = await importMaskSeed(payload.seed);
+  const perLane = program.polysOut * program.outputs;
+  const residues = new Uint32Array(run.laneCount * perLane);
+
+  let next = openChunk(payload, key, 0, evaluator.maxLanes);
+  for (let lane = 0; lane < run.laneCount; ) {
+    const chunk = await next;
+    const end = lane + chunk.laneCount;
+    if (end < run.laneCount) next = openChunk(payload, key, end, evaluator.maxLanes);
+    next.catch(ignore);
+    options.signal?.throwIfAborted();
+    residues.set(await evaluator.evaluate(chunk), lane * perLane);
+    lane = end;
+    options.onProgress?.(lane / run.laneCount);
+  }
+  return encodeResult(program, run, residues);
+}
+
+async function openChunk(payload: LanePayload, key: MaskKey, firstLane: number, maxLanes: number): Promise<LaneChunk> {
+  const { run, modulus, features, body } = payload;
+  const laneCount = Math.min(maxLanes, run.laneCount - firstLane);
+  const laneBytes = body.length / run.laneCount;
+  const mask = await maskStreams(key, modulus, features, {
+    primeIndex: run.primeIndex,
+    firstLane: run.firstLane + firstLane,
+    laneCount,
+  });
+  const packed = body.subarray(firstLane * laneBytes, (firstLane + laneCount) * laneBytes);
+  return { primeIndex: run.primeIndex, laneCount, packed, mask };
+}
+
+/** A prefetched chunk that is awaited later: its failure is reported there. */
+function ignore(): void {}
