@@ -66,6 +66,14 @@ export const MODEL_LIMITS = {
   nameChars: 512,
   /** Subgraphs inside subgraphs; real exporters stay below 4. */
   nesting: 8,
+  /** Values of one record at one point of the network; a 1024² feature map of 16 channels. */
+  valueElements: 16 * MiB,
+  /** What folding constants inside a model may make: a few bytes of a file can ask for any amount. */
+  foldedElements: 32 * MiB,
+  /** Messages and unpacked fields of one protobuf file: decoded objects take some hundred bytes each. */
+  protobufFields: 2_000_000,
+  /** Packed lists become arrays of 8 to 24 bytes an element; weights belong in raw bytes. */
+  protobufPackedBytes: 256 * MiB,
 } as const;
 
 /** Datasets as files. */
