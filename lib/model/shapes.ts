@@ -255,19 +255,18 @@ function reducedShape(node: Named, x: Shape, axes: readonly number[], keepDims: 
   return keepDims ? x.map((dim, axis) => (reduced.has(axis) ? 1 : dim)) : x.filter((_, axis) => !reduced.has(axis));
 }
 
-/** A reshape must keep the record's elements together: the same number of elements behind the batch axis. */
+/** A reshape must keep each record's elements together: as many elements behind the batch axis as before. */
 function checkReshape(node: Named, from: Shape, to: Shape): void {
   const fromBatch = from.indexOf(BATCH);
   const toBatch = to.indexOf(BATCH);
-  const behind = (shape: Shape, axis: number) => recordElements(shape.slice(axis + 1));
-  const fits =
-    recordElements(from) === recordElements(to) &&
-    fromBatch < 0 === toBatch < 0 &&
-    (fromBatch < 0 || behind(from, fromBatch) === behind(to, toBatch));
-  if (!fits) throw invalid(node, `${formatShape(from)} cannot become ${formatShape(to)}`);
+  if (recordElements(from) !== recordElements(to) || fromBatch < 0 !== toBatch < 0) {
+    throw invalid(node, `${formatShape(from)} cannot become ${formatShape(to)}`);
+  }
+  if (recordElements(from.slice(fromBatch + 1)) !== recordElements(to.slice(toBatch + 1))) {
+    throw mixesRecords(node, `turning ${formatShape(from)} into ${formatShape(to)} it shuffles`);
+  }
 }
 
-/** Permutes axes. */
 function transposedShape(node: NodeDraft & { op: "transpose" }, x: Shape): Shape {
   const seen = new Set(node.perm);
   if (seen.size !== x.length || node.perm.length !== x.length || node.perm.some((axis) => x[axis] === undefined)) {
