@@ -52,6 +52,8 @@ class Stage implements StageView {
   leasedCount = 0;
   leasedUnits = 0;
   acceptedUnits = 0;
+  leasedMs = 0;
+  reissuedMs = 0;
   /** Position in the board's list of open stages; −1 when it has nothing to do. */
   openIndex = -1;
 
@@ -90,7 +92,9 @@ export interface BoardOptions {
 
 export class Board implements BoardView {
   readonly donors = new Map<DonorId, DonorView>();
+  readonly donorList: DonorView[] = [];
   readonly openStages: Stage[] = [];
+  readonly #donorIndex = new Map<DonorId, number>();
   readonly #stages = new Map<StageId, Stage>();
   readonly #submitters = new Map<TenantId, Submitter>();
   readonly #attemptsOf = new Map<DonorId, Set<Attempt>>();
@@ -106,6 +110,9 @@ export class Board implements BoardView {
   // Donors
 
   join(donor: DonorView): void {
+    const index = this.#donorIndex.get(donor.id) ?? this.donorList.length;
+    this.donorList[index] = donor;
+    this.#donorIndex.set(donor.id, index);
     this.donors.set(donor.id, donor);
   }
 
@@ -115,6 +122,14 @@ export class Board implements BoardView {
     for (const attempt of attempts) this.giveBack(attempt);
     this.#attemptsOf.delete(donorId);
     this.donors.delete(donorId);
+    const index = this.#donorIndex.get(donorId);
+    const last = this.donorList.at(-1);
+    if (index !== undefined && last !== undefined) {
+      this.donorList[index] = last;
+      this.#donorIndex.set(last.id, index);
+      this.donorList.pop();
+      this.#donorIndex.delete(donorId);
+    }
     return attempts;
   }
 
@@ -176,41 +191,19 @@ export class Board implements BoardView {
 
   // The life of an attempt
 
-  /** Leases what a policy planned. Call it for all leases of one decision before any other change of the board. */
-  lease(planned: PlannedLease, donor: DonorView, leaseId: LeaseId, nowMs: number): LeaseOutcome {
-    const stage = this.#stages.get(planned.stage.definition.id);
-    if (!stage) throw new Error(`stage ${planned.stage.definition.id} is not on the board`);
-    const { microtask } = planned;
-    const remainder = planned.reissueOf ? null : this.#take(stage, microtask, planned.units);
-    const attempt: Attempt = {
-      leaseId,
-      microtask,
-      stage,
-      donorId: donor.id,
-      fence: ++microtask.fence,
-      leasedAtMs: nowMs,
-      expiresAtMs: nowMs + planned.leaseMs,
-      expectedAtMs: nowMs + planned.expectedInMs,
-      lateAtMs: nowMs + planned.lateInMs,
-      predictedMs: planned.predicted.p50,
-      reissue: planned.reissueOf !== null,
-    };
-    microtask.attempts.push(attempt);
-    stage.attempts.add(attempt);
-    stage.leasedCount++;
-    stage.leasedUnits += microtask.unitCount;
-    let own = this.#attemptsOf.get(donor.id);
-    if (!own) {
-      own = new Set();
-      this.#attemptsOf.set(donor.id, own);
+  /** Leases the bundle that a policy planned; call it before any other change of the board. */
+  lease(bundle: readonly PlannedLease[], donor: DonorView, newLeaseId: () => LeaseId, nowMs: number): LeaseOutcome[] {
+    const outcomes: LeaseOutcome[] = [];
+    let carved: { from: Microtask; rest: Microtask } | null = null;
+    for (const planned of bundle) {
+      const stage = this.#stages.get(planned.stage.definition.id);
+      if (!stage) throw new Error(`stage ${planned.stage.definition.id} is not on the board`);
+      const microtask: Microtask = carved?.from === planned.microtask ? carved.rest : planned.microtask;
+      const remainder = planned.reissueOf ? null : this.#take(stage, microtask, planned.units);
+      if (remainder) carved = { from: planned.microtask, rest: remainder };
+      outcomes.push({ attempt: this.#attempt(stage, microtask, planned, donor, newLeaseId(), nowMs), remainder });
     }
-    own.add(attempt);
-    this.#deadlines.push(attempt);
-    donor.busyUntilMs = Math.max(donor.busyUntilMs, attempt.expectedAtMs);
-    const submitter = this.#account(stage.definition.submitterId);
-    this.#virtualClockMs = Math.max(this.#virtualClockMs, Math.min(submitter.virtualMs, this.virtualNowMs));
-    submitter.virtualMs += attempt.predictedMs / submitter.weight;
-    return { attempt, remainder };
+    return outcomes;
   }
 
   isLive(attempt: Attempt): boolean {
@@ -320,6 +313,47 @@ export class Board implements BoardView {
       stage.openIndex = this.openStages.length;
       this.openStages.push(stage);
     }
+  }
+
+  #attempt(
+    stage: Stage,
+    microtask: Microtask,
+    planned: PlannedLease,
+    donor: DonorView,
+    leaseId: LeaseId,
+    nowMs: number,
+  ): Attempt {
+    const attempt: Attempt = {
+      leaseId,
+      microtask,
+      stage,
+      donorId: donor.id,
+      fence: ++microtask.fence,
+      leasedAtMs: nowMs,
+      expiresAtMs: nowMs + planned.leaseMs,
+      expectedAtMs: nowMs + planned.expectedInMs,
+      lateAtMs: nowMs + planned.lateInMs,
+      predictedMs: planned.predicted.p50,
+      reissue: planned.reissueOf !== null,
+    };
+    microtask.attempts.push(attempt);
+    stage.attempts.add(attempt);
+    stage.leasedCount++;
+    stage.leasedUnits += microtask.unitCount;
+    stage.leasedMs += attempt.predictedMs;
+    if (attempt.reissue) stage.reissuedMs += attempt.predictedMs;
+    let own = this.#attemptsOf.get(donor.id);
+    if (!own) {
+      own = new Set();
+      this.#attemptsOf.set(donor.id, own);
+    }
+    own.add(attempt);
+    this.#deadlines.push(attempt);
+    donor.busyUntilMs = Math.max(donor.busyUntilMs, attempt.expectedAtMs);
+    const submitter = this.#account(stage.definition.submitterId);
+    this.#virtualClockMs = Math.max(this.#virtualClockMs, Math.min(submitter.virtualMs, this.virtualNowMs));
+    submitter.virtualMs += attempt.predictedMs / submitter.weight;
+    return attempt;
   }
 
   /** Removes a microtask from the queue; splits off what is not leased. */

@@ -18,6 +18,7 @@ import type {
   CostModel,
   DonorView,
   Observation,
+  Pace,
   Prediction,
   PriorChange,
   SessionEvent,
@@ -103,17 +104,17 @@ interface StageEffect {
   variance: number;
 }
 
-/** Medians in ms and log variances of one (donor, stage): what every prediction is put together from. */
+/** Medians in ms, and "growths" (e to the log variance), of one (donor, stage): what every prediction is put together from. */
 interface Rates {
   artefactMs: number;
   downMsPerUnit: number;
-  downVariance: number;
+  downGrowth: number;
   computeMsPerUnit: number;
-  computeVariance: number;
+  computeGrowth: number;
   upMsPerUnit: number;
-  upVariance: number;
+  upGrowth: number;
   overheadMs: number;
-  overheadVariance: number;
+  overheadGrowth: number;
   tails: Tails;
 }
 
@@ -151,26 +152,31 @@ class HierarchicalCostModel implements CostModel {
   unitsWithin(donor: DonorView, stage: StageDefinition, budgetMs: number, microtasks: number): number {
     const rates = this.#rates(donor, stage);
     if (!rates) return 0;
-    const fixed = rates.artefactMs + rates.overheadMs * microtasks;
-    const perUnit = rates.downMsPerUnit + rates.computeMsPerUnit + rates.upMsPerUnit;
+    const warm = rates.artefactMs === 0 ? rates : { ...rates, artefactMs: 0 };
+    const fixed = warm.overheadMs * microtasks;
+    const perUnit = warm.downMsPerUnit + warm.computeMsPerUnit + warm.upMsPerUnit;
     // p90 ÷ median changes slowly with the number of units: three steps of a fixed point are exact to some per mille.
     let units = Math.max(1, (budgetMs - fixed) / perUnit);
     for (let step = 0; step < 3; step++) {
-      const { p90 } = predictionOf(rates, units, microtasks);
+      const { p90 } = predictionOf(warm, units, microtasks);
       const ratio = p90 / (fixed + perUnit * units);
       units = Math.max(1, (budgetMs / ratio - fixed) / perUnit);
     }
     let whole = Math.floor(units * 1.002);
-    while (whole > 0 && predictionOf(rates, whole, microtasks).p90 > budgetMs) {
+    while (whole > 0 && predictionOf(warm, whole, microtasks).p90 > budgetMs) {
       whole = whole > 64 ? Math.floor(whole * 0.99) : whole - 1;
     }
     return whole;
   }
 
-  throughput(donor: DonorView, stage: StageDefinition): number {
+  pace(donor: DonorView, stage: StageDefinition): Pace | null {
     const rates = this.#rates(donor, stage);
-    if (!rates) return 0;
-    return 1000 / Math.max(1e-9, rates.downMsPerUnit, rates.computeMsPerUnit, rates.upMsPerUnit);
+    if (!rates) return null;
+    return {
+      msPerUnit: Math.max(1e-6, rates.downMsPerUnit, rates.computeMsPerUnit, rates.upMsPerUnit),
+      overheadMs: rates.overheadMs,
+      artefactMs: rates.artefactMs,
+    };
   }
 
   runtimeFor(donor: DonorView, stage: StageDefinition): RuntimeId | null {
@@ -441,13 +447,13 @@ class HierarchicalCostModel implements CostModel {
     return {
       artefactMs: missingBytes * downMsPerByte,
       downMsPerUnit: stage.unitBytesIn * downMsPerByte,
-      downVariance: down.variance,
+      downGrowth: Math.exp(down.variance),
       computeMsPerUnit: compute.msPerUnit,
-      computeVariance: compute.variance,
+      computeGrowth: Math.exp(compute.variance),
       upMsPerUnit: stage.unitBytesOut * upMsPerByte,
-      upVariance: up.variance,
+      upGrowth: Math.exp(up.variance),
       overheadMs: OVERHEAD_BASE_MS * Math.exp(overhead.mean),
-      overheadVariance: overhead.variance,
+      overheadGrowth: Math.exp(overhead.variance),
       tails: state.own.tails,
     };
   }
@@ -455,19 +461,16 @@ class HierarchicalCostModel implements CostModel {
 
 /** Sum of log-normals by its first two moments (Fenton–Wilkinson); tails stretched as calibration found necessary. */
 function predictionOf(rates: Rates, units: number, microtasks: number): Prediction {
-  let mean = 0;
-  let variance = 0;
-  const part = (medianMs: number, logVariance: number) => {
-    if (medianMs <= 0) return;
-    const growth = Math.exp(logVariance);
-    const partMean = medianMs * Math.sqrt(growth);
-    mean += partMean;
-    variance += partMean * partMean * (growth - 1);
-  };
-  part(rates.artefactMs + rates.downMsPerUnit * units, rates.downVariance);
-  part(rates.computeMsPerUnit * units, rates.computeVariance);
-  part(rates.upMsPerUnit * units, rates.upVariance);
-  part(rates.overheadMs * microtasks, rates.overheadVariance);
+  const down = meanOf(rates.artefactMs + rates.downMsPerUnit * units, rates.downGrowth);
+  const compute = meanOf(rates.computeMsPerUnit * units, rates.computeGrowth);
+  const up = meanOf(rates.upMsPerUnit * units, rates.upGrowth);
+  const overhead = meanOf(rates.overheadMs * microtasks, rates.overheadGrowth);
+  const mean = down + compute + up + overhead;
+  const variance =
+    down * down * (rates.downGrowth - 1) +
+    compute * compute * (rates.computeGrowth - 1) +
+    up * up * (rates.upGrowth - 1) +
+    overhead * overhead * (rates.overheadGrowth - 1);
   const ratio = 1 + variance / (mean * mean);
   const sigma = Math.sqrt(Math.log(ratio));
   const p50 = mean / Math.sqrt(ratio);
@@ -479,6 +482,9 @@ function predictionOf(rates: Rates, units: number, microtasks: number): Predicti
     p99: p50 * high ** Z99_OF_Z90,
   };
 }
+
+/** Mean of a log-normal from its median and e^variance. */
+const meanOf = (medianMs: number, growth: number) => medianMs * Math.sqrt(growth);
 
 function computeQuantity(kernel: KernelKind, runtime: RuntimeId, visible: boolean): number {
   return (KERNELS.indexOf(kernel) * RUNTIMES.length + RUNTIMES.indexOf(runtime)) * 2 + (visible ? 0 : 1);

@@ -59,6 +59,6 @@ function fill({ nowMs, costModel, donor, wantMs, maxLeases }: ChooseRequest, sta
   }
   const predicted = leases.length > 0 ? costModel.predict(donor, stage.definition, units, leases.length) : null;
   if (!predicted) return null;
-  const terms = { fairness: 0, priority: 0, deadline: 0, affinity: 0, region: 0, scarcity: 0, reliability: 0 };
+  const terms = { fairness: 0, priority: 0, deadline: 0, affinity: 0, region: 0, age: 0, scarcity: 0, reliability: 0 };
   return { kind: "bundle", leases, predicted, terms };
 }

@@ -8,7 +8,7 @@
  * attempts at one microtask may run at once near a job's end (*re-issue*), and the first accepted one wins.
  *
  * The dispatcher's way through: `board.join(donor)`, `board.addStage(…)`, `board.addMicrotask(…)`; for every request
- * `policy.choose({board, donor, …})`, then `board.lease(…)` for each planned lease; for every end of an attempt
+ * `policy.choose({board, donor, …})`, then `board.lease(decision.leases, …)`; for every end of an attempt
  * `board.accept | fail | giveBack(…)` and `costModel.observe(…)`.
  */
 import type { DonorId, JobId, LeaseId, MicrotaskId, StageId, TenantId } from "#lib/protocol/ids.ts";
@@ -146,10 +146,23 @@ export interface StageView {
   readonly leasedCount: number;
   readonly leasedUnits: number;
   readonly acceptedUnits: number;
+  /** Predicted donor-milliseconds leased so far, and how much of it raced other attempts: bounds what re-issue may waste. */
+  readonly leasedMs: number;
+  readonly reissuedMs: number;
   /** The i-th pending microtask; 0 is the head. */
   pendingAt(i: number): Microtask | undefined;
   /** Attempts in flight, in no order. */
   readonly attempts: ReadonlySet<Attempt>;
+}
+
+/** How a donor gets through a stage when it fetches the next payload while it computes. */
+export interface Pace {
+  /** The slowest of download, compute and upload. */
+  readonly msPerUnit: number;
+  /** On top, per microtask. */
+  readonly overheadMs: number;
+  /** Once, before the first unit: artefacts that it lacks. */
+  readonly artefactMs: number;
 }
 
 /** Predicts durations and learns from observations. Replaceable: nothing else knows how it estimates. */
@@ -159,10 +172,13 @@ export interface CostModel {
    * it lacks, payload down, compute at its present share, result up, overhead. Null when no runtime fits.
    */
   predict(donor: DonorView, stage: StageDefinition, units: number, microtasks: number): Prediction | null;
-  /** Largest number of units whose 90th percentile stays within `budgetMs`; 0 when not even one does. */
+  /**
+   * Largest number of units whose 90th percentile stays within `budgetMs`, artefacts in its cache; 0 when not even one
+   * does. Fetching an artefact is paid once and does not count against a bundle.
+   */
   unitsWithin(donor: DonorView, stage: StageDefinition, budgetMs: number, microtasks: number): number;
-  /** Units per second at its present share, fetching while computing: the slowest of link and compute. 0: cannot. */
-  throughput(donor: DonorView, stage: StageDefinition): number;
+  /** Its sustained pace at its present share; null when no runtime fits. */
+  pace(donor: DonorView, stage: StageDefinition): Pace | null;
   /** The runtime it should use for this stage: the fastest one predicted. */
   runtimeFor(donor: DonorView, stage: StageDefinition): RuntimeId | null;
   observe(observation: Observation): void;
@@ -223,7 +239,7 @@ export interface CalibrationReport {
 export interface PlannedLease {
   readonly stage: StageView;
   readonly microtask: Microtask;
-  /** Fewer than the microtask has: carve. */
+  /** Fewer than the microtask has: carve. A bundle may carve the same range several times; `board.lease` follows. */
   readonly units: number;
   readonly leaseMs: number;
   /** Of this microtask alone. */
@@ -244,6 +260,8 @@ export interface ScoreTerms {
   /** Download that the donor's cache saves. */
   readonly affinity: number;
   readonly region: number;
+  /** Its submitter's older stages first. */
+  readonly age: number;
   /** How scarce the donors are that this stage may use. */
   readonly scarcity: number;
   readonly reliability: number;
@@ -308,6 +326,8 @@ export interface BoardView {
   /** Stages that have pending or leased microtasks. */
   readonly openStages: readonly StageView[];
   readonly donors: ReadonlyMap<DonorId, DonorView>;
+  /** The same donors in no order, for sampling. */
+  readonly donorList: readonly DonorView[];
   submitter(id: TenantId): SubmitterView;
   /** Smallest virtual time among submitters that have pending work. */
   readonly virtualNowMs: number;

@@ -180,7 +180,7 @@ describe("cost model", () => {
     const gpuOnly = makeStage(1, { runtimes: ["tfjs-webgpu"] });
     expect(model.predict(makeDonor(1), gpuOnly, 10, 1)).toBeNull();
     expect(model.unitsWithin(makeDonor(1), gpuOnly, 1000, 1)).toBe(0);
-    expect(model.throughput(makeDonor(1), gpuOnly)).toBe(0);
+    expect(model.pace(makeDonor(1), gpuOnly)).toBeNull();
     expect(model.runtimeFor(makeDonor(1), gpuOnly)).toBeNull();
   });
 });

@@ -1,0 +1,118 @@
+/**
+ * Fills a bundle from one stage: whole microtasks where they fit, carved ones where they do not, up to the time that the
+ * donor asked for at the 90th percentile, its memory, and its share of what is left.
+ */
+import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
+import { mayAttempt, unitsInMemory } from "./filters.ts";
+import { levelMs, soonestFor } from "./forecast.ts";
+import { leaseMs } from "./lease-time.ts";
+import type { Candidate } from "./score.ts";
+import type { ChooseRequest, IdleReason, Microtask, PlannedLease } from "./types.ts";
+
+/**
+ * A bundle is filled to this share of the limit at p90: of full bundles then about 96 % keep it, for p90 alone is 90 %.
+ * Simulated (two decades of speeds): 1.0 → 91 %, 0.9 → 95 %, 0.85 → 97 %; throughput is the same within 1 %.
+ */
+const HEADROOM = 0.85;
+/** Near the end a donor takes this share of what would let all end together: later requests correct the estimate. */
+const TAIL_SHARE = 0.7;
+const MIN_SHARE_MS = 150;
+/** How much later than the others a donor may end before its help hurts. */
+const LATE_FACTOR = 1.25;
+const LATE_MARGIN_MS = 100;
+/** Carved leases are no shorter: below, overhead eats them. */
+const MIN_LEASE_MS = 250;
+/** Pending microtasks looked at beyond the head when the head may not go to this donor. */
+const LOOK_AHEAD = 16;
+
+/** The part of a bundle that is filled already. */
+export interface Filled {
+  readonly leases: PlannedLease[];
+  /** p50 and p90 of it, and what it adds to the queue. */
+  p50Ms: number;
+  p90Ms: number;
+}
+
+/** Adds leases of this stage to the bundle. Returns why none could be added, or null. */
+export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: Filled): IdleReason | null {
+  const { stage, forecast, pace } = candidate;
+  const { donor, costModel, nowMs } = request;
+  const { definition } = stage;
+  const queueMs = Math.max(0, donor.busyUntilMs - nowMs) + filled.p50Ms;
+  const oneUnitMs = queueMs + pace.artefactMs + pace.msPerUnit + pace.overheadMs;
+  const level = levelMs(stage, forecast);
+  const sooner = Math.max(level, soonestFor(stage.pendingUnits, forecast));
+  const needed = stage.leasedCount === 0 && filled.leases.length === 0;
+  if (!needed && oneUnitMs > LATE_FACTOR * sooner + LATE_MARGIN_MS) return "rest-finishes-sooner-without-you";
+
+  const limitMs = Math.min(request.wantMs, LEASE_LIMITS.microtaskMs) * HEADROOM - filled.p90Ms;
+  const leaseTargetMs = Math.max(MIN_LEASE_MS, bestLeaseMs(pace.overheadMs, costModel.meanSessionMs(nowMs)));
+  const expectedLeases = Math.max(1, Math.ceil(limitMs / leaseTargetMs));
+  const withinLimit = costModel.unitsWithin(donor, definition, limitMs, expectedLeases);
+  if (withinLimit < 1 && filled.leases.length > 0) return "rest-in-work";
+  const othersCan = (forecast.soonestMs[0] ?? Number.POSITIVE_INFINITY) < LEASE_LIMITS.microtaskMs;
+  if (withinLimit < 1 && othersCan && !needed) return "too-slow-for-one-unit";
+  const shareMs = Math.max(MIN_SHARE_MS, TAIL_SHARE * (level - queueMs - pace.artefactMs));
+  const withinShare = Math.max(1, Math.floor(shareMs / pace.msPerUnit));
+  let room = Math.min(Math.max(1, withinLimit), withinShare, unitsInMemory(donor, stage));
+  const perLease = Math.max(1, Math.ceil(room / Math.max(1, Math.round((room * pace.msPerUnit) / leaseTargetMs))));
+
+  const before = filled.leases.length;
+  let skipped = 0;
+  for (let i = 0; i < stage.pendingCount && room > 0 && skipped < LOOK_AHEAD; i++) {
+    const microtask = stage.pendingAt(i);
+    if (!microtask) break;
+    if (!mayAttempt(donor, microtask)) {
+      skipped++;
+      continue;
+    }
+    let left = microtask.unitCount;
+    while (left > 0 && room > 0 && filled.leases.length < request.maxLeases) {
+      // A sliver is not worth a lease of its own.
+      const units = left - perLease < perLease / 3 ? Math.min(left, room) : Math.min(perLease, left, room);
+      if (!add(candidate, request, filled, microtask, units)) return "no-runtime";
+      left -= units;
+      room -= units;
+    }
+    if (left > 0) break;
+  }
+  return filled.leases.length > before ? null : "rest-in-work";
+}
+
+function add(
+  { stage, pace }: Candidate,
+  { donor, costModel, nowMs }: ChooseRequest,
+  filled: Filled,
+  microtask: Microtask,
+  units: number,
+): boolean {
+  const predicted = costModel.predict(donor, stage.definition, units, 1);
+  if (!predicted) return false;
+  const queueMs = Math.max(0, donor.busyUntilMs - nowMs);
+  // The first lease of an idle donor waits for its payload; all others are fetched while something computes.
+  const alone = queueMs === 0 && filled.leases.length === 0;
+  const stepMs = alone ? predicted.p50 : units * pace.msPerUnit + pace.overheadMs;
+  const spread = predicted.p90 / predicted.p50;
+  const expectedInMs = queueMs + filled.p50Ms + stepMs;
+  filled.p50Ms += stepMs;
+  filled.p90Ms += stepMs * spread;
+  filled.leases.push({
+    stage,
+    microtask,
+    units,
+    predicted,
+    leaseMs: leaseMs((expectedInMs * predicted.p99) / predicted.p50),
+    expectedInMs,
+    lateInMs: expectedInMs * spread,
+    reissueOf: null,
+  });
+  return true;
+}
+
+/**
+ * Best time between commits under failures, √(2·overhead·mean time to departure): a departing donor loses half a lease,
+ * a shorter lease pays its overhead more often (Young 1974, Daly 2006).
+ */
+export function bestLeaseMs(overheadMs: number, meanSessionMs: number): number {
+  return Math.sqrt(2 * Math.max(1, overheadMs) * meanSessionMs);
+}
