@@ -1,0 +1,100 @@
+/**
+ * The key-holder's half of a compiled job, as plain JSON: how records become ciphertexts and how decrypted slots become outputs.
+ * Donors get lane programs only; this stays with whoever holds the key (it holds the calibrated ranges of the data).
+ *
+ * One plan may have several members (an ensemble): models that read the same ciphertexts, each with its own program.
+ */
+import { z } from "zod";
+import { FluxError } from "#lib/protocol/errors.ts";
+import { LANE_LIMITS } from "./limits.ts";
+
+const finite = z.number();
+const count = z.int().min(1).max(LANE_LIMITS.maxWidth);
+
+const ringSchema = z.object({
+  n: z.int().min(LANE_LIMITS.minRingDegree).max(LANE_LIMITS.maxRingDegree),
+  primes: z.array(z.int()).min(1).max(LANE_LIMITS.maxPrimes),
+  /** SEAL keeps one prime for key switching, which Flux never does; absent with a single data prime. */
+  specialPrime: z.int().optional(),
+});
+
+/** How a record's values become the plaintext values of its slot: (x − center)·factor at scale `scale`. */
+const inputSchema = z.object({
+  /** Values per record as the dataset gives them: all model inputs, flattened, one after another. */
+  sourceFeatures: count,
+  /** `[features]` which of them are encrypted; values that the model never reads are not. */
+  index: z.array(z.int().min(0)).min(1).max(LANE_LIMITS.maxFeatures),
+  center: z.array(finite),
+  factor: z.array(finite),
+  /** `[features]` the range that the plan was calibrated for, in the dataset's units. */
+  low: z.array(finite),
+  high: z.array(finite),
+  /** What to do with a value outside it: clip to the range, or refuse the record's batch. */
+  outside: z.enum(["clip", "refuse"]),
+  scale: finite.positive(),
+});
+
+const memberSchema = z.object({
+  /** SHA-256 of the member's lane program. */
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  outputs: count,
+  polysOut: z
+    .int()
+    .min(2)
+    .max(2 ** LANE_LIMITS.maxSquares + 1),
+  scaleOut: finite.positive(),
+  /** `[outputs]` value = slot·factor + center. */
+  factor: z.array(finite),
+  center: z.array(finite),
+  /** Largest |slot| seen in calibration, and the one that the modulus has room for: beyond it a batch did not decrypt. */
+  expectedMax: finite.positive(),
+  capacity: finite.positive(),
+  /** Bits after the binary point to which results are rounded: finer digits are noise that depends on the key. */
+  precisionBits: z.int().min(-64).max(64),
+  /** What the key-holder computes on the decrypted values: a graph in the JSON form of graph-json.ts. */
+  tail: z.unknown(),
+});
+
+export const keyholderPlanSchema = z
+  .object({
+    version: z.literal(1),
+    ring: ringSchema,
+    input: inputSchema,
+    members: z.array(memberSchema).min(1).max(64),
+  })
+  .superRefine((plan, context) => {
+    const { index, center, factor, low, high, sourceFeatures } = plan.input;
+    const refuse = (message: string) => context.addIssue({ code: "custom", message });
+    for (const list of [center, factor, low, high])
+      if (list.length !== index.length) refuse("input lists differ in length");
+    for (const position of index) if (position >= sourceFeatures) refuse(`input index ${position} is out of range`);
+    for (const member of plan.members) {
+      if (member.factor.length !== member.outputs || member.center.length !== member.outputs) {
+        refuse("output lists differ in length");
+      }
+    }
+  });
+
+export type KeyholderPlan = z.infer<typeof keyholderPlanSchema>;
+export type PlanMember = z.infer<typeof memberSchema>;
+export type OutsidePolicy = z.infer<typeof inputSchema>["outside"];
+
+/** Parses a stored plan. Throws FluxError("invalid_request"). */
+export function parseKeyholderPlan(json: unknown): KeyholderPlan {
+  const parsed = keyholderPlanSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new FluxError(
+    "invalid_request",
+    `This is not a key-holder plan: ${z.prettifyError(parsed.error)}. Plan the job again.`,
+  );
+}
+
+/** Records that one batch holds: one per slot. */
+export function recordsPerBatch(plan: KeyholderPlan): number {
+  return plan.ring.n / 2;
+}
+
+/** Ciphertexts per batch = values of a lane. */
+export function encryptedFeatures(plan: KeyholderPlan): number {
+  return plan.input.index.length;
+}
