@@ -6,6 +6,8 @@
 export interface SectionSink {
   /** Appends to a section, which the first write opens. The bytes may be reused by the caller once the promise is fulfilled. */
   write(section: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Forgets everything written so far: a second pass begins. */
+  clear(): Promise<void>;
 }
 
 export interface SectionReader {
@@ -27,6 +29,9 @@ export function memorySections(): SectionSink & SectionReader {
       }
       section.bytes.set(bytes, section.length);
       section.length = needed;
+    },
+    async clear() {
+      sections.clear();
     },
     async read(name, start, length) {
       const section = sections.get(name);

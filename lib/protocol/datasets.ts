@@ -68,7 +68,8 @@ export type ImageSpec = z.infer<typeof ImageSpec>;
 export const Preprocessing = z.object({
   version: z.literal(1),
   csv: z.object({ delimiter: z.enum([",", ";", "\t", "|"]).optional(), header: z.boolean().optional() }).optional(),
-  /** Order is the order of the features; columns that are not named follow in file order. */
+  /** The features in the order of the model's input; what is neither here nor label nor id is left out. File order without it. */
+  features: z.array(Name).max(DATASET_LIMITS.columns).optional(),
   columns: z.array(ColumnSpec).max(DATASET_LIMITS.columns).optional(),
   arrays: z.array(ArraySpec).max(DATASET_LIMITS.arrays).optional(),
   images: ImageSpec.optional(),

@@ -80,6 +80,16 @@ export const MODEL_LIMITS = {
 export const DATASET_LIMITS = {
   records: 50_000_000,
   columns: 65_536,
+  /** Values of one array in one record: a 2048 × 2048 RGB image; five of them are previewed. */
+  recordElements: 16 * MiB,
+  /** Of one array, as stored: what one job may occupy on the coordinator's disk. */
+  normalisedBytes: 32 * GiB,
+  /** NumPy headers are some hundred bytes; structured dtypes, which are refused, make the long ones. */
+  npyHeaderBytes: 64 * KiB,
+  /** Arrays that cannot be streamed (Fortran order inside a compressed file) are held whole. */
+  heldBytes: 128 * MiB,
+  /** Ids are carried over into every results format. */
+  idBytes: 1_024,
   cellChars: 1 * MiB,
   lineBytes: 16 * MiB,
   jsonDepth: 16,
@@ -89,6 +99,10 @@ export const DATASET_LIMITS = {
   zipEntries: 200_000,
   /** Deflate reaches 1032:1 on zeros; real data stays far below this. */
   zipRatio: 200,
+  /** Below this the ratio is not judged: a small file of zeros is no attack. */
+  unpackedBytesFree: 16 * MiB,
+  /** Of what a gzip or zip unpacks to, all together. */
+  unpackedBytes: 64 * GiB,
   imagePixels: 64 * MiB,
   imageSidePixels: 16_384,
   previewRecords: 5,

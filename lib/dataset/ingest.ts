@@ -1,0 +1,119 @@
+/**
+ * Reads an untrusted dataset file once, into the normalised form (sections.ts) and its description. Runs in a worker thread on
+ * the coordinator and in the page for end-to-end custody: it needs a source and a sink, no file system.
+ */
+import type { DatasetDescription, DatasetFormat, Preprocessing } from "../protocol/datasets.ts";
+import { FluxError } from "../protocol/errors.ts";
+import { NarrowingFailed } from "./array-writer.ts";
+import { type ByteStream, takeFrom } from "./byte-stream.ts";
+import type { IngestContext, Ingested } from "./context.ts";
+import { readCsv } from "./csv.ts";
+import { describeDataset } from "./describe.ts";
+import { unpack } from "./gzip.ts";
+import { readJsonl } from "./jsonl.ts";
+import { npyInput } from "./npy.ts";
+import { readNpyFile, readNpz } from "./npz.ts";
+import type { SectionSink } from "./sections.ts";
+import { type ByteSource, streamOf } from "./source.ts";
+
+export interface IngestOptions {
+  /** Shown in errors and used to tell formats apart; never as a path. */
+  readonly fileName?: string;
+  readonly format?: DatasetFormat;
+  readonly preprocessing?: Preprocessing;
+  /** Short forms of `preprocessing.columns` (POST /datasets): they win over it. */
+  readonly columns?: readonly string[];
+  readonly labelColumn?: string;
+  readonly idColumn?: string;
+}
+
+/** Throws a FluxError (dataset_…) that names row, column or entry and the fix. */
+export async function ingestDataset(
+  source: ByteSource,
+  options: IngestOptions,
+  sink: SectionSink,
+): Promise<DatasetDescription> {
+  if (source.bytes === 0)
+    throw new FluxError("dataset_empty", "The file is empty: upload one with at least one record.");
+  const name = options.fileName ?? "the file";
+  const packed = startsWith(await source.read(0, Math.min(4, source.bytes)), [0x1f, 0x8b]);
+  const open = () =>
+    packed ? unpack("gzip", streamOf(source), { name, packedBytes: source.bytes }) : streamOf(source);
+  const format = options.format ?? (await detectFormat(open(), name));
+  const preprocessing = statedPreprocessing(options);
+  for (const storeAs of [null, "FP32"] as const) {
+    const warnings: string[] = [];
+    try {
+      const context = { source, name, preprocessing, sink, storeAs, warnings, open };
+      return describeDataset(format, await readFormat(format, packed, context), context);
+    } catch (error) {
+      if (!(error instanceof NarrowingFailed)) throw error;
+      await sink.clear();
+    }
+  }
+  throw new FluxError("internal", "Float32 storage failed to take the values: please report this file.");
+}
+
+async function readFormat(format: DatasetFormat, packed: boolean, context: IngestContext): Promise<Ingested> {
+  switch (format) {
+    case "csv":
+      return readCsv(context);
+    case "jsonl":
+      return readJsonl(context);
+    case "npy":
+      return readNpyFile(context, packed ? await unpackedInput(context) : npyInput(context.name, context.source));
+    case "npz":
+      return readNpz(unpackedFirst(format, packed, context));
+    case "parquet":
+    case "images":
+      throw new FluxError("unsupported_media_type", `${format} is not read yet: convert the data to CSV or NPY.`);
+  }
+}
+
+/** Zip and Parquet are read in any order, and are compressed inside anyway. */
+function unpackedFirst(format: DatasetFormat, packed: boolean, context: IngestContext): IngestContext {
+  if (!packed) return context;
+  throw new FluxError(
+    "dataset_unreadable",
+    `"${context.name}" is ${format} inside gzip: it is compressed already, upload it without the outer gzip.`,
+  );
+}
+
+/** The unpacked length is needed to check an NPY header against: counted in a first pass. */
+async function unpackedInput(context: IngestContext) {
+  let bytes = 0;
+  for await (const chunk of context.open()) bytes += chunk.byteLength;
+  return { name: context.name, bytes, open: context.open, source: null };
+}
+
+async function detectFormat(stream: ByteStream, name: string): Promise<DatasetFormat> {
+  const taker = takeFrom(stream);
+  const start = await taker.take(64);
+  await taker.close();
+  if (startsWith(start, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) return "npy";
+  if (startsWith(start, [0x50, 0x41, 0x52, 0x31])) return "parquet";
+  if (startsWith(start, [0x50, 0x4b])) return /\.npz$/i.test(name) ? "npz" : "images";
+  const text = new TextDecoder().decode(start).trimStart();
+  return text.startsWith("{") || text.startsWith("[") ? "jsonl" : "csv";
+}
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, index) => bytes[index] === byte);
+}
+
+/** The short forms folded into one Preprocessing. */
+function statedPreprocessing(options: IngestOptions): Preprocessing {
+  const stated: Preprocessing = options.preprocessing ?? { version: 1 };
+  const columns = new Map((stated.columns ?? []).map((spec) => [spec.name, spec]));
+  for (const [use, name] of [
+    ["label", options.labelColumn],
+    ["id", options.idColumn],
+  ] as const) {
+    if (name !== undefined) columns.set(name, { ...columns.get(name), name, use });
+  }
+  return {
+    ...stated,
+    ...(columns.size > 0 ? { columns: [...columns.values()] } : {}),
+    ...(options.columns ? { features: [...options.columns] } : {}),
+  };
+}
