@@ -122,9 +122,17 @@ async function keyStream(
   counter[0] = stream;
   counter[1] = primeIndex;
   new DataView(counter.buffer).setBigUint64(8, BigInt(firstBlock));
-  const zeros = new Uint8Array(skip + length);
-  const bytes = await crypto.subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, key, zeros);
+  const plain = zeroBytes(skip + length);
+  const bytes = await crypto.subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, key, plain);
   return new Uint8Array(bytes, skip, length);
+}
+
+let zeros = new Uint8Array(0);
+
+/** Zeros to encrypt, kept between calls: fresh pages cost as much as the AES itself. */
+function zeroBytes(length: number): Uint8Array<ArrayBuffer> {
+  if (zeros.length < length) zeros = new Uint8Array(length);
+  return zeros.subarray(0, length);
 }
 
 /** Cuts top limbs and replaces residues that are not below q, in place. */

@@ -1,35 +1,45 @@
-/** Every lane runtime that runs in Node keeps the contract; browsers run the same code in tests/e2e. */
+/** Every lane runtime that runs in Node keeps the contract; Chromium runs the same code in tests/e2e/lane-runtimes.spec.ts. */
 import { describe, expect, it } from "vitest";
 import type { LaneRuntime } from "#worker/kernels/lanes/evaluator.ts";
+import { openLaneRuntime } from "#worker/kernels/lanes/open-runtime.ts";
+import { findLaneFault } from "#worker/kernels/lanes/self-test.ts";
 import { laneSimdRuntime } from "#worker/kernels/lanes/simd-evaluator.ts";
 import { checkLaneRuntime } from "./lane-runtime.ts";
 
-const runtimes: { runtime: LaneRuntime; programs: number }[] = [{ runtime: laneSimdRuntime, programs: 1000 }];
+const PROGRAMS = 1000;
 
-describe.each(runtimes)("lane runtime $runtime.name", ({ runtime, programs }) => {
-  it(`gives the reference evaluator's bits on ${programs} random programs`, async () => {
-    expect((await checkLaneRuntime(runtime, programs)).failures).toEqual([]);
-  }, 180_000);
+describe.each(["lane-simd", "ort-wasm", "tfjs-wasm"] as const)("lane runtime %s", (name) => {
+  it(`passes its self-test and gives the reference's bits on ${PROGRAMS} random programs`, async () => {
+    const report = await checkLaneRuntime(await openLaneRuntime(name), PROGRAMS);
+    expect(report.failures).toEqual([]);
+    expect(report.programs).toBe(PROGRAMS);
+  }, 300_000);
 });
 
-describe("the contract itself", () => {
-  it("catches a runtime that is off by one in one value of one lane", async () => {
-    const wrong: LaneRuntime = {
-      name: "lane-simd",
-      async prepare(program) {
-        const right = await laneSimdRuntime.prepare(program);
-        return {
-          maxLanes: right.maxLanes,
-          async evaluate(chunk) {
-            const residues = await right.evaluate(chunk);
-            residues[residues.length - 1]! ^= 1;
-            return residues;
-          },
-          dispose: () => right.dispose(),
-        };
-      },
-    };
-    const report = await checkLaneRuntime(wrong, 20);
-    expect(report.failures.length).toBe(20);
+describe("a runtime that is wrong", () => {
+  /** Right but for one bit of the last residue. */
+  const wrong: LaneRuntime = {
+    name: "lane-simd",
+    async prepare(program) {
+      const right = await laneSimdRuntime.prepare(program);
+      return {
+        maxLanes: right.maxLanes,
+        async evaluate(chunk) {
+          const residues = await right.evaluate(chunk);
+          residues[residues.length - 1]! ^= 1;
+          return residues;
+        },
+        dispose: () => right.dispose(),
+      };
+    },
+  };
+
+  it("fails the contract on every program", async () => {
+    expect((await checkLaneRuntime(wrong, 20)).failures.length).toBe(20);
+  });
+
+  it("fails the self-test, which names the value", async () => {
+    expect(await findLaneFault(wrong)).toMatch(/^value \d+ modulo \d+ is \d+, not \d+$/);
+    expect(await findLaneFault(laneSimdRuntime)).toBeUndefined();
   });
 });

@@ -1,0 +1,44 @@
+/** Lane runtimes by name. Heavy ones are imported only when asked for: nothing loads before a donor's consent. */
+import { FluxError } from "#lib/protocol/errors.ts";
+import type { MatrixRuntime, RuntimeFiles } from "#worker/runtimes/matrix-runtime.ts";
+import type { LaneRuntime, LaneRuntimeName } from "./evaluator.ts";
+import { matrixLaneRuntime } from "./matrix-evaluator.ts";
+import { findLaneFault } from "./self-test.ts";
+import { laneSimdRuntime } from "./simd-evaluator.ts";
+
+/**
+ * Opens a runtime and lets it prove itself on extreme values. Throws FluxError("unavailable") if it cannot start on this device
+ * or computes a wrong bit: it must then not be used at all.
+ */
+export async function openLaneRuntime(name: LaneRuntimeName, files: RuntimeFiles = {}): Promise<LaneRuntime> {
+  let fault: string | undefined;
+  try {
+    const runtime = name === "lane-simd" ? laneSimdRuntime : matrixLaneRuntime(await openMatrixRuntime(name, files));
+    fault = await findLaneFault(runtime);
+    if (fault === undefined) return runtime;
+  } catch (cause) {
+    throw new FluxError("unavailable", `The ${name} runtime does not start on this device. Use another one.`, {
+      cause,
+    });
+  }
+  throw new FluxError(
+    "unavailable",
+    `The ${name} runtime computes wrongly on this device (${fault}). Use another one.`,
+  );
+}
+
+async function openMatrixRuntime(
+  name: Exclude<LaneRuntimeName, "lane-simd">,
+  files: RuntimeFiles,
+): Promise<MatrixRuntime> {
+  switch (name) {
+    case "ort-wasm":
+      return (await import("#worker/runtimes/ort-wasm.ts")).openOrtWasm(files);
+    case "ort-webgpu":
+      return (await import("#worker/runtimes/ort-webgpu.ts")).openOrtWebGpu(files);
+    case "tfjs-wasm":
+      return (await import("#worker/runtimes/tfjs-wasm.ts")).openTfjsWasm(files);
+    case "tfjs-webgpu":
+      return (await import("#worker/runtimes/tfjs-webgpu.ts")).openTfjsWebGpu();
+  }
+}
