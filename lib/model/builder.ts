@@ -116,8 +116,8 @@ export class GraphBuilder {
     this.#outputs.push({ id, name, ...this.info(id) });
   }
 
-  /** Throws `model_unsupported` for an output that is not one row per record. */
-  build(): Graph {
+  /** Throws `model_unsupported` for an output that is not one row per record. `fuse: false` keeps activations spelled out. */
+  build({ fuse = true }: { readonly fuse?: boolean } = {}): Graph {
     for (const output of this.#outputs) {
       if (output.shape[0] === BATCH && isStatic(output.shape.slice(1))) continue;
       throw unsupported(
@@ -126,16 +126,15 @@ export class GraphBuilder {
         "Let axis 0 of every output be the batch axis.",
       );
     }
-    return dropUnused(
-      fuseActivations({
-        name: this.#name,
-        inputs: this.#inputs,
-        outputs: this.#outputs,
-        constants: this.#constants,
-        nodes: this.#nodes,
-        values: this.#values,
-      }),
-    );
+    const graph: Graph = {
+      name: this.#name,
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      constants: this.#constants,
+      nodes: this.#nodes,
+      values: this.#values,
+    };
+    return dropUnused(fuse ? fuseActivations(graph) : graph);
   }
 
   #fold(node: GraphNode, inputs: readonly Tensor[], dtype: DType, shape: readonly number[]): Tensor {

@@ -90,7 +90,9 @@ export class NodeReader {
   }
 
   shape(index: number): readonly Dim[] {
-    return this.builder.shape(this.value(index));
+    const operand = this.operand(index);
+    if (operand.kind === "value") return this.builder.shape(operand.id);
+    return operand.scalar ? [] : [operand.dims.length];
   }
 
   rank(index: number): number {

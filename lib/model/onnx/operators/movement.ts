@@ -156,7 +156,7 @@ function slice(node: NodeReader): Imported {
   const axes = node.ints("axes") ?? node.optionalIntegers(3) ?? starts.map((_, index) => index);
   const steps = node.optionalIntegers(4) ?? starts.map(() => 1);
   const operand = node.operand(0);
-  const shape: Shape = operand.kind === "dims" ? [operand.dims.length] : node.shape(0);
+  const shape = node.shape(0);
   if (ends.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length) {
     throw node.invalid("starts, ends, axes and steps differ in length");
   }
@@ -230,7 +230,7 @@ function gather(node: NodeReader): ValueId | Operand {
   const operand = node.operand(0);
   const axis = node.int("axis", 0);
   const indices = node.constant(1);
-  const shape: Shape = operand.kind === "dims" ? [operand.dims.length] : node.shape(0);
+  const shape = node.shape(0);
   const at = node.axis(axis, shape.length);
   const length = shape[at]!;
   const resolved = Array.from(indices.data, (index) => (index < 0 && length !== BATCH ? index + length : index));
