@@ -13,7 +13,7 @@ const mayImport = {
   "lib/aggregation": ["lib/protocol"],
   "lib/storage": ["lib/protocol", "drizzle"],
   "lib/client": ["lib/protocol", "lib/keyholder", "lib/lanes", "lib/model", "lib/dataset", "lib/aggregation", "worker"],
-  "lib/coordinator": ["lib/(?!client)", "drizzle", "worker/(kernels|runtimes)"],
+  "lib/coordinator": ["lib/(?!client)[^/]+", "drizzle", "worker/(kernels|runtimes)"],
   worker: ["lib/protocol", "lib/lanes", "lib/model"],
   app: ["lib/protocol", "lib/client", "lib/coordinator", "worker/host"],
   drizzle: [],

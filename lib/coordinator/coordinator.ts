@@ -1,12 +1,16 @@
 /** What the running coordinator consists of: the parts that REST, the donor gateway and the views share. */
 import type { Registry } from "prom-client";
+import type { Store } from "#lib/storage/store.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
+import type { Services } from "./parts.ts";
 
 export interface Coordinator {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Registry;
+  readonly store: Store;
+  readonly services: Services;
   /** What keeps it from serving, in words; null when it is ready. */
   readonly notReady: () => string | null;
 }

@@ -3,7 +3,6 @@
  * `startCoordinator` is what `main.ts` runs and what tests boot in their own process (there without pages).
  */
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Config } from "./config.ts";
 import type { Coordinator } from "./coordinator.ts";
@@ -14,13 +13,17 @@ import { securityHeaders } from "./http/security-headers.ts";
 import { routeUpgrades } from "./http/upgrades.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { openParts } from "./parts.ts";
 import { registerCoordinator } from "./registry.ts";
+import { ARTEFACT_PREFIX, answerArtefact } from "./rest/artefacts.ts";
 
 export interface RunningServer {
   readonly coordinator: Coordinator;
   readonly port: number;
   /** By which people reach it. */
   readonly url: string;
+  /** The first API key; only at the very first start. */
+  readonly firstKey: string | undefined;
   /** Stops taking work, lets running answers end, and closes everything. Resolves when nothing is left open. */
   readonly close: () => Promise<void>;
 }
@@ -35,7 +38,7 @@ export interface ServerOptions {
 type Phase = "starting" | "ready" | "draining";
 
 export async function startCoordinator({ config, log, preparePages }: ServerOptions): Promise<RunningServer> {
-  await mkdir(config.dataFolder, { recursive: true });
+  const parts = await openParts(config, log, Date.now);
   const metrics = createMetrics();
   let phase: Phase = "starting";
   let pages: Pages | null = null;
@@ -44,6 +47,8 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     config,
     log,
     metrics: metrics.registry,
+    store: parts.store,
+    services: parts.services,
     notReady: () => (phase === "ready" ? null : phase),
   };
   registerCoordinator(coordinator);
@@ -74,7 +79,9 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     });
     setSecurityHeaders(request, response, path, config);
     if (await answerProbe(request, response, path, { ...probes, metrics: metrics.registry })) return;
-    if (pages) await pages.handle(request, response);
+    if (path.startsWith("/api/")) await parts.rest.answer(request, response);
+    else if (path.startsWith(ARTEFACT_PREFIX)) await answerArtefact(request, response, path, parts);
+    else if (pages) await pages.handle(request, response);
     else response.writeHead(503, { "Content-Type": "text/plain; charset=utf-8", "Retry-After": "2" }).end("starting\n");
   }
   const probes = { metricsToken: config.metricsToken, notReady: coordinator.notReady };
@@ -94,12 +101,14 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     coordinator,
     port,
     url,
+    firstKey: parts.firstKey,
     close: async () => {
       phase = "draining";
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       await closed;
       await pages?.close();
+      await parts.close();
       registerCoordinator(undefined);
       log.info("coordinator closed");
       log.flush();

@@ -3,6 +3,7 @@
  * rest of the coordinator never casts. Times are milliseconds since 1970.
  */
 import { z } from "zod";
+import { Scope } from "#lib/protocol/api/access.ts";
 import { CreateJob, Custody, JobStatus, Plan, Privacy } from "#lib/protocol/api/jobs.ts";
 import { FilePurpose, ModelFormat, ModelResource } from "#lib/protocol/api/uploads.ts";
 import { DatasetDescription, DatasetFormat } from "#lib/protocol/datasets.ts";
@@ -31,10 +32,6 @@ const AnyErrorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode
 
 export const TenantRecord = z.object({ id: TenantId, name: z.string(), createdAtMs: atMs });
 export type TenantRecord = z.infer<typeof TenantRecord>;
-
-/** What a key may do. */
-export const Scope = z.enum(["jobs:read", "jobs:write", "admin"]);
-export type Scope = z.infer<typeof Scope>;
 
 export const ApiKeyRecord = z.object({
   id: ApiKeyId,

@@ -21,12 +21,15 @@ export type Problem = z.infer<typeof Problem>;
 /** Milliseconds since 1970 inside; ISO 8601 outside. */
 export const Timestamp = z.iso.datetime();
 
-export const PageQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  /** Id of the last item of the page before. */
-  after: z.string().optional(),
-});
-export type PageQuery = z.infer<typeof PageQuery>;
+export const pageQuery = <Id extends z.ZodType<string>>(id: Id) =>
+  z.object({
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    /** Id of the last item of the page before. */
+    after: id.optional(),
+  });
+
+/** What a delete answers. */
+export const Deleted = z.object({ id: z.string(), deleted: z.literal(true) });
 
 export const page = <Item extends z.ZodType>(item: Item) =>
   z.object({

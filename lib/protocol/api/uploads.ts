@@ -7,6 +7,12 @@ import { Timestamp } from "./common.ts";
 export const FilePurpose = z.enum(["model", "dataset"]);
 export type FilePurpose = z.infer<typeof FilePurpose>;
 
+/** The fields of a multipart upload. */
+export const UploadForm = z.object({
+  file: z.string().meta({ format: "binary", description: "The file itself" }),
+  purpose: FilePurpose,
+});
+
 export const FileResource = z
   .object({
     id: FileId,

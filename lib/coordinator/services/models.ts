@@ -1,0 +1,81 @@
+/** Models: an uploaded file, inspected in its own thread, answered with what was understood of it. */
+import { z } from "zod";
+import { type CreateModel, ModelFormat, type ModelResource } from "#lib/protocol/api/uploads.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import type { FileId, ModelId } from "#lib/protocol/ids.ts";
+import { freshId } from "#lib/storage/ids.ts";
+import type { BlobStore } from "#lib/storage/objects.ts";
+import { ModelDetails, type ModelRecord } from "#lib/storage/records.ts";
+import type { Page, PageRequest, Store } from "#lib/storage/store.ts";
+import type { Identity } from "../identity.ts";
+import { type Isolation, runIsolated } from "../isolated/run.ts";
+import { cleanName } from "./names.ts";
+
+export interface ModelService {
+  create(caller: Identity, request: CreateModel): Promise<ModelResource>;
+  get(caller: Identity, id: ModelId): Promise<ModelResource>;
+  list(caller: Identity, page: PageRequest<ModelId>): Promise<Page<ModelResource>>;
+  remove(caller: Identity, id: ModelId): Promise<void>;
+}
+
+const INSPECT = new URL("../isolated/inspect-model.ts", import.meta.url);
+const LIMITS: Isolation = {
+  // Half a gigabyte of weights is read in about 2 s; what takes longer is made to take long.
+  timeMs: 20_000,
+  heapMiB: 1024,
+  onLimit: {
+    code: "model_too_large",
+    detail: "Reading the model took more time or memory than is allowed. Simplify it (onnxsim) or split it.",
+  },
+};
+const Inspection = z.object({ format: ModelFormat, details: ModelDetails });
+
+export function createModelService(store: Store, blobs: BlobStore, now: () => number): ModelService {
+  return {
+    async create(caller, request) {
+      const file = await fileOf(store, caller, request.file_id);
+      const path = blobs.path(file.sha256);
+      const source = path === undefined ? { bytes: await blobs.read(file.sha256) } : { path };
+      const inspection = Inspection.parse(await runIsolated(INSPECT, { ...source, filename: file.filename }, LIMITS));
+      const record: ModelRecord = {
+        id: freshId("mdl"),
+        tenantId: caller.tenantId,
+        fileId: file.id,
+        name: request.name ?? cleanName(file.filename),
+        format: inspection.format,
+        sha256: file.sha256,
+        details: inspection.details,
+        createdAtMs: now(),
+      };
+      await store.models.insert(record);
+      return modelResource(record);
+    },
+    get: async (caller, id) => modelResource(await store.models.get(caller.tenantId, id)),
+    async list(caller, page) {
+      const { items, hasMore } = await store.models.list(caller.tenantId, page);
+      return { items: items.map(modelResource), hasMore };
+    },
+    remove: (caller, id) => store.models.remove(caller.tenantId, id),
+  };
+}
+
+async function fileOf(store: Store, caller: Identity, id: FileId) {
+  const file = await store.files.get(caller.tenantId, id);
+  if (file.purpose === "model") return file;
+  throw new FluxError("invalid_request", `${id} was uploaded as a dataset: upload it again with purpose=model.`, {
+    param: "file_id",
+  });
+}
+
+function modelResource(record: ModelRecord): ModelResource {
+  return {
+    id: record.id,
+    object: "model",
+    name: record.name,
+    format: record.format,
+    file_id: record.fileId,
+    sha256: record.sha256,
+    ...record.details,
+    created_at: new Date(record.createdAtMs).toISOString(),
+  };
+}
