@@ -9,6 +9,12 @@ export interface CsvScanner {
   push(chunk: Uint8Array<ArrayBuffer>): void;
   /** No more chunks: the last line may lack its line end. */
   end(): void;
+  /**
+   * The fast path: reads the next row's numbers into `values[field]` where `kinds[field]` is NUMBER_FIELD and notes the
+   * positions of the other fields for `text`. False, with nothing consumed, when the row is not whole or anything in it is
+   * unusual (quotes, a gap or text among the numbers, another count): `next` then reads it and finds out.
+   */
+  nextNumbers(kinds: Uint8Array, values: Float64Array): boolean;
   /** Moves to the next row; false when more bytes are needed (or, after `end`, when there are no more). Blank lines are skipped. */
   next(): boolean;
   readonly fields: number;
@@ -19,6 +25,9 @@ export interface CsvScanner {
   /** A plain decimal number, or NaN when the field is anything else (also when quoted). */
   number(field: number): number;
 }
+
+export const NUMBER_FIELD = 1;
+export const TEXT_FIELD = 0;
 
 const LF = 10;
 const CR = 13;
@@ -39,13 +48,17 @@ export function csvScanner(delimiter: number): CsvScanner {
   function addField(start: number, end: number, kind: number): void {
     if (fields === starts.length) {
       if (fields >= DATASET_LIMITS.columns) throw tooMany();
-      starts = grown(starts, new Int32Array(2 * fields));
-      ends = grown(ends, new Int32Array(2 * fields));
-      quoting = grown(quoting, new Uint8Array(2 * fields));
+      growFields();
     }
     starts[fields] = start;
     ends[fields] = end;
     quoting[fields++] = kind;
+  }
+
+  function growFields(): void {
+    starts = grown(starts, new Int32Array(2 * starts.length));
+    ends = grown(ends, new Int32Array(2 * ends.length));
+    quoting = grown(quoting, new Uint8Array(2 * quoting.length));
   }
 
   function tooMany(): FluxError {
@@ -119,7 +132,79 @@ export function csvScanner(delimiter: number): CsvScanner {
     return -1;
   }
 
+  /** Where the field that starts at `from` ends, quotes aside. */
+  function fieldEnd(from: number): number {
+    let position = from;
+    let byte = buffer[position]!;
+    while (byte !== delimiter && byte !== LF && byte !== CR) byte = buffer[++position]!;
+    return position;
+  }
+
+  function fastRow(kinds: Uint8Array, values: Float64Array): boolean {
+    const bytes = buffer;
+    const lineEnd = bytes.indexOf(LF, at);
+    if (lineEnd < 0) return false;
+    // Every scan below stops at the line end, so that no index needs a bound.
+    const last = kinds.length - 1;
+    let position = at;
+    fields = 0;
+    for (let field = 0; field <= last; field++) {
+      const start = position;
+      if (kinds[field] === NUMBER_FIELD) {
+        let byte = bytes[position]!;
+        const negative = byte === 45;
+        if (negative) byte = bytes[++position]!;
+        const first = position;
+        let mantissa = 0;
+        while (byte >= 48 && byte <= 57) {
+          mantissa = mantissa * 10 + byte - 48;
+          byte = bytes[++position]!;
+        }
+        let digits = position - first;
+        let decimals = 0;
+        if (byte === 46) {
+          const point = ++position;
+          byte = bytes[position]!;
+          while (byte >= 48 && byte <= 57) {
+            mantissa = mantissa * 10 + byte - 48;
+            byte = bytes[++position]!;
+          }
+          decimals = position - point;
+          digits += decimals;
+        }
+        const ended = byte === delimiter || byte === LF || byte === CR;
+        if (ended && digits > 0 && digits <= 15) {
+          const magnitude = decimals === 0 ? mantissa : mantissa / POWERS[decimals]!;
+          values[field] = negative ? -magnitude : magnitude;
+        } else {
+          position = fieldEnd(position);
+          const value = parseDecimal(bytes, start, position);
+          if (!(value >= -MAX_FLOAT32 && value <= MAX_FLOAT32)) return false;
+          values[field] = value;
+        }
+      } else {
+        if (bytes[position] === QUOTE) return false;
+        position = fieldEnd(position);
+        while (starts.length <= field) growFields();
+        starts[field] = start;
+        ends[field] = position;
+        quoting[field] = 0;
+      }
+      if (field < last) {
+        if (bytes[position] !== delimiter) return false;
+        position++;
+      }
+    }
+    if (bytes[position] === CR) position++;
+    if (position !== lineEnd) return false;
+    at = lineEnd + 1;
+    row++;
+    fields = kinds.length;
+    return true;
+  }
+
   return {
+    nextNumbers: fastRow,
     push(chunk) {
       const rest = buffer.subarray(at);
       const next = new Uint8Array(rest.length + chunk.length);
@@ -157,6 +242,9 @@ export function csvScanner(delimiter: number): CsvScanner {
     },
   };
 }
+
+/** The largest float32; values beyond it are refused by name, off the fast path. */
+export const MAX_FLOAT32 = 3.4028234663852886e38;
 
 /** 10^0 … 10^22: the powers of ten that doubles hold exactly. */
 const POWERS = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));

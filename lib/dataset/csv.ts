@@ -4,8 +4,16 @@ import { FluxError } from "../protocol/errors.ts";
 import { DATASET_LIMITS } from "../protocol/limits.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import type { IngestContext, Ingested } from "./context.ts";
-import { type CsvScanner, csvScanner } from "./csv-scan.ts";
-import { createTable, isNumberText, MISSING_WORDS, planColumns, statedColumns, type Table } from "./table.ts";
+import { type CsvScanner, csvScanner, MAX_FLOAT32, NUMBER_FIELD, TEXT_FIELD } from "./csv-scan.ts";
+import {
+  type ColumnPlan,
+  createTable,
+  isNumberText,
+  MISSING_WORDS,
+  planColumns,
+  statedColumns,
+  type Table,
+} from "./table.ts";
 
 export type CsvDelimiter = "," | ";" | "\t" | "|";
 
@@ -29,9 +37,13 @@ export async function readCsv({ open, preprocessing, sink, storeAs, warnings }: 
   let headerPending = layout.header;
   let first = true;
 
+  const fast = fastPath(plans);
+
   async function drain(): Promise<void> {
-    while (scanner.next()) {
-      if (headerPending) headerPending = false;
+    while (true) {
+      if (!headerPending && scanner.nextNumbers(fast.kinds, fast.values)) readFastRow(scanner, table, fast, where);
+      else if (!scanner.next()) return;
+      else if (headerPending) headerPending = false;
       else readRow(scanner, table, where);
       if (table.full) await table.flush();
     }
@@ -47,6 +59,37 @@ export async function readCsv({ open, preprocessing, sink, storeAs, warnings }: 
   await table.flush(true);
   const csv = { delimiter: layout.delimiter, header: layout.header };
   return { records: table.rows, ...table.finish(), understood: { csv, columns: statedColumns(plans) } };
+}
+
+interface FastPath {
+  readonly kinds: Uint8Array;
+  /** One per field of the row. */
+  readonly values: Float64Array;
+  /** Fields that are read as text, or are numbers but no feature (the label). */
+  readonly special: readonly number[];
+  /** Every number field in a row, and where its feature lies. */
+  readonly fields: Int32Array;
+  readonly features: Int32Array;
+}
+
+function fastPath(plans: readonly ColumnPlan[]): FastPath {
+  const indices = plans.map((_, index) => index);
+  const numeric = indices.filter((index) => plans[index]!.use === "feature" && plans[index]!.words === null);
+  return {
+    kinds: Uint8Array.from(plans, (plan) =>
+      plan.use === "feature" && plan.words === null ? NUMBER_FIELD : TEXT_FIELD,
+    ),
+    values: new Float64Array(plans.length),
+    special: indices.filter((index) => !numeric.includes(index) && plans[index]!.use !== "ignore"),
+    fields: Int32Array.from(numeric),
+    features: Int32Array.from(numeric, (index) => plans[index]!.at),
+  };
+}
+
+function readFastRow(scanner: CsvScanner, table: Table, fast: FastPath, where: () => string): void {
+  table.beginRow();
+  table.setFeatures(fast.values, fast.fields, fast.features);
+  for (const field of fast.special) table.setText(table.plans[field]!, scanner.text(field), where);
 }
 
 function readRow(scanner: CsvScanner, table: Table, where: () => string): void {
@@ -66,8 +109,6 @@ function readRow(scanner: CsvScanner, table: Table, where: () => string): void {
     if (plan.use !== "ignore") table.setText(plan, scanner.text(field), where);
   }
 }
-
-const MAX_FLOAT32 = 3.4028234663852886e38;
 
 function ragged(scanner: CsvScanner, expected: number): FluxError {
   return new FluxError(

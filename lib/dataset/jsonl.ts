@@ -27,7 +27,8 @@ interface TensorColumn {
 }
 
 const SAMPLE_RECORDS = 200;
-const BATCH_VALUES = 256 * 1024;
+/** At most 64 arrays have such a batch: 32 MiB. */
+const BATCH_VALUES = 64 * 1024;
 /** Plain lists as records go under this name. */
 const LIST_NAME = "features";
 
@@ -37,6 +38,12 @@ export async function readJsonl(context: IngestContext): Promise<Ingested> {
   if (!first)
     throw new FluxError("dataset_empty", "The file has no records: put one JSON object or list on each line.");
   const lists = [...first.record].filter(([, value]) => Array.isArray(value)).map(([name]) => name);
+  if (lists.length > DATASET_LIMITS.arrays) {
+    throw new FluxError(
+      "dataset_too_large",
+      `Line ${first.number} has ${lists.length} keys with lists, at most ${DATASET_LIMITS.arrays}: put them into one nested list.`,
+    );
+  }
   const scalars = [...first.record.keys()].filter((name) => !lists.includes(name));
   const { columns = [], arrays: arraySpecs = [], ...others } = context.preprocessing;
   const listSpecs = new Map(
@@ -114,7 +121,7 @@ function tensorColumn(
     columns: null,
   };
   const writer = arrayWriter(context.sink, setup, context.storeAs);
-  const batchRecords = Math.max(1, Math.floor(BATCH_VALUES / Math.max(elements, 1)));
+  const batchRecords = Math.max(1, Math.floor(BATCH_VALUES / elements));
   return { name, shape, writer, batch: new Float64Array(batchRecords * elements), held: 0 };
 }
 

@@ -12,6 +12,8 @@ export interface LabelWriter {
   addText(text: string, where: string): void;
   flush(force: boolean): Promise<void>;
   readonly name: string;
+  /** No class has been stated or seen. */
+  readonly numeric: boolean;
   readonly classes: readonly string[] | null;
   readonly records: number;
   /** Label of one of the first records. */
@@ -77,6 +79,9 @@ export function labelWriter(sink: SectionSink, column: string, stated: readonly 
       held = 0;
     },
     name: column,
+    get numeric() {
+      return classes === null;
+    },
     get classes() {
       return classes ? [...classes.keys()] : null;
     },

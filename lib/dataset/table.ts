@@ -35,6 +35,8 @@ export interface Table {
   beginRow(): void;
   /** A plain number in a number column that is a feature: the fast path. */
   setFeature(plan: ColumnPlan, value: number): void;
+  /** Many of them: feature `features[i]` is `values[fields[i]]`. */
+  setFeatures(values: Float64Array, fields: Int32Array, features: Int32Array): void;
   /** Any cell as text, trimmed by the reader where its format trims. `where` names the row, e.g. "row 7". */
   setText(plan: ColumnPlan, text: string, where: () => string): void;
   setNumber(plan: ColumnPlan, value: number, where: () => string): void;
@@ -60,8 +62,10 @@ export function planColumns(
   warnings: string[],
 ): ColumnPlan[] {
   const stated = new Map((preprocessing.columns ?? []).map((spec) => [spec.name, spec]));
-  for (const name of [...stated.keys(), ...(preprocessing.features ?? [])]) {
-    if (!names.includes(name)) {
+  const known = new Set(names);
+  const chosen = preprocessing.features && new Set(preprocessing.features);
+  for (const name of [...stated.keys(), ...(chosen ?? [])]) {
+    if (!known.has(name)) {
       throw new FluxError(
         "dataset_mismatch",
         `There is no column "${name}". The file's columns are: ${names.slice(0, 30).join(", ")}${names.length > 30 ? ", …" : ""}.`,
@@ -69,8 +73,8 @@ export function planColumns(
       );
     }
   }
-  const specs = withGuesses(names, stated, preprocessing.features, warnings);
-  const order = new Set([...(preprocessing.features ?? []), ...names]);
+  const specs = withGuesses(names, stated, chosen, warnings);
+  const order = new Set([...(chosen ?? []), ...names]);
   const position = new Map(names.map((name, index) => [name, index]));
   const problems: { param: string; detail: string }[] = [];
   let at = 0;
@@ -123,7 +127,7 @@ type UsedSpec = ColumnSpec & { use: ColumnUse };
 function withGuesses(
   names: readonly string[],
   stated: ReadonlyMap<string, ColumnSpec>,
-  features: readonly string[] | undefined,
+  chosen: ReadonlySet<string> | undefined,
   warnings: string[],
 ): Map<string, UsedSpec> {
   const taken = new Set([...stated.values()].map(({ use }) => use));
@@ -133,7 +137,7 @@ function withGuesses(
     ["id", /^(id|record_id)$/i],
   ] as const) {
     const name = taken.has(use) ? undefined : names.find((candidate) => pattern.test(candidate));
-    if (name === undefined || stated.get(name)?.use || features?.includes(name)) continue;
+    if (name === undefined || stated.get(name)?.use || chosen?.has(name)) continue;
     guessed.set(name, use);
     warnings.push(
       `Column "${name}" is taken as the ${use}, by its name. If it is a feature, state {"name": "${name}", "use": "feature"}.`,
@@ -141,7 +145,7 @@ function withGuesses(
   }
   const specs = names.map((name) => {
     const spec = stated.get(name) ?? { name };
-    const fallback = features?.includes(name) === false ? "ignore" : "feature";
+    const fallback = chosen?.has(name) === false ? "ignore" : "feature";
     return [name, { ...spec, use: spec.use ?? guessed.get(name) ?? fallback }] as const;
   });
   for (const use of ["label", "id"] as const) {
@@ -273,6 +277,9 @@ export function createTable(
     setFeature(plan, value) {
       batch[base + plan.at] = value;
     },
+    setFeatures(values, fields, features) {
+      for (let i = 0; i < fields.length; i++) batch[base + features[i]!] = values[fields[i]!]!;
+    },
     setText(plan, text, where) {
       if (plan.use === "ignore") return;
       if (plan.use === "id") return ids!.add(text, where());
@@ -291,7 +298,7 @@ export function createTable(
       if (plan.use === "feature" && plan.words === null) {
         if (!(Math.abs(value) <= MAX_FLOAT32)) throw notFinite(plan, value, where());
         batch[base + plan.at] = value;
-      } else if (plan.use === "label" && plan.words === null && labels!.classes === null) labels!.addNumber(value);
+      } else if (plan.use === "label" && plan.words === null && labels!.numeric) labels!.addNumber(value);
       else table.setText(plan, String(value), where);
     },
     setMissing(plan, where) {

@@ -145,3 +145,22 @@ export const InputMapping = z.object({
 export type InputMapping = z.infer<typeof InputMapping>;
 export const ColumnMapping = z.object({ inputs: z.array(InputMapping).max(64) });
 export type ColumnMapping = z.infer<typeof ColumnMapping>;
+
+/** Pieces of a record that are computed one by one and aggregated to one output (lib/dataset/segments.ts). */
+export const SegmentSpec = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("window"),
+    length: z.int().min(1),
+    stride: z.int().min(1),
+    /** The axis that is cut: 0 for [time] and [time, channels]. */
+    axis: z.int().min(0).max(7).default(0),
+  }),
+  z.object({
+    kind: z.literal("tile"),
+    /** Height and width, or one number for both. */
+    size: z.union([z.int().min(1), z.tuple([z.int().min(1), z.int().min(1)])]),
+    /** Rows and columns that neighbours share at least. */
+    overlap: z.int().min(0).default(0),
+  }),
+]);
+export type SegmentSpec = z.infer<typeof SegmentSpec>;

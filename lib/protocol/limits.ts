@@ -90,7 +90,6 @@ export const DATASET_LIMITS = {
   heldBytes: 128 * MiB,
   /** Ids are carried over into every results format. */
   idBytes: 1_024,
-  cellChars: 1 * MiB,
   lineBytes: 16 * MiB,
   jsonDepth: 16,
   arrays: 64,
@@ -105,6 +104,8 @@ export const DATASET_LIMITS = {
   unpackedBytes: 64 * GiB,
   imagePixels: 64 * MiB,
   imageSidePixels: 16_384,
+  /** Of one record: each is computed on its own. */
+  segments: 4_096,
   previewRecords: 5,
   /** Of one array in a preview: a 32 × 32 grey image whole. */
   previewValues: 1_024,
