@@ -144,7 +144,6 @@ export const StagePlan = z.object({
   /** What the donor's page may say of the job. */
   title: z.string().max(120),
   runtimes: z.array(RuntimeId).min(1),
-  arithmetic: z.enum(["int8", "float32"]),
   artefacts: z.array(Artefact),
   unitMacs: z.number().nonnegative(),
   residentBytes: z.number().nonnegative(),
@@ -158,6 +157,8 @@ export const StagePlan = z.object({
     .default(null),
   groupId: z.string().nullable().default(null),
   minReliability: z.number().min(0).max(1).default(0),
+  /** How many batches the stage will have; it is complete when all of them are here and done. */
+  batches: z.int().positive().default(1),
   /** What the kernel's payload source and checker need (parsed by them). */
   source: z.record(z.string(), z.unknown()).default({}),
 });

@@ -126,7 +126,6 @@ export function sampleStage(tenantId: TenantId, jobId: JobId): StageRecord {
     definition: StagePlan.parse({
       title: "a job",
       runtimes: ["ort-wasm"],
-      arithmetic: "float32",
       artefacts: [{ digest: digestOf("model"), bytes: 5 }],
       unitMacs: 1_000,
       residentBytes: 1_000,

@@ -1,0 +1,88 @@
+/** Puts a stage back on the board after a restart: what was accepted stays, what was leased is leased, the rest is pending. */
+import type { DonorId } from "#lib/protocol/ids.ts";
+import type { Board } from "#lib/scheduling/board.ts";
+import type { Attempt, Microtask, PlannedLease, StageView } from "#lib/scheduling/types.ts";
+import { freshId } from "#lib/storage/ids.ts";
+import type { LeaseRecord } from "#lib/storage/records.ts";
+import type { OpenStage } from "#lib/storage/store.ts";
+import { absentDonor } from "./donor-session.ts";
+import { uncovered, unitsPerFrame } from "./ranges.ts";
+import { definitionOf, StageWork } from "./stage-work.ts";
+
+/**
+ * Fences go on from the next multiple: grants that were written behind and lost in the crash used up fewer than this, so
+ * a fence is never given twice.
+ */
+const FENCE_STEP = 1_000_000;
+
+export interface RestoredStage {
+  readonly work: StageWork;
+  readonly attempts: readonly Attempt[];
+}
+
+/** @param leaseUntilMs when leases from before the restart end at the earliest: their donors need time to come back */
+export function restoreStage(board: Board, open: OpenStage, nowMs: number, leaseUntilMs: number): RestoredStage {
+  const { stage } = open;
+  const work = new StageWork(stage);
+  const view = board.addStage(definitionOf(stage));
+  for (const batch of open.batches) {
+    const accepted = open.accepted.filter((range) => range.batch === batch.batch);
+    work.addBatch(
+      batch,
+      accepted.reduce((units, { unitCount }) => units + unitCount, 0),
+    );
+  }
+
+  const leasesOf = Map.groupBy(open.leases, ({ microtaskId }) => microtaskId);
+  const attempts: Attempt[] = [];
+  for (const record of open.microtasks) {
+    if (record.state === "quarantined") {
+      work.quarantined(record.batch, record.unitCount);
+      continue;
+    }
+    const microtask = board.addMicrotask(stage.id, { ...record, refusedTo: open.refusedTo.get(record.id) ?? [] });
+    const leases = (leasesOf.get(record.id) ?? []).toSorted((a, b) => a.fence - b.fence);
+    for (const lease of leases) attempts.push(restoreLease(board, view, microtask, lease, nowMs, leaseUntilMs));
+    microtask.fence = (Math.floor(record.fence / FENCE_STEP) + 1) * FENCE_STEP;
+  }
+  addUncovered(board, work, [...open.accepted, ...open.microtasks]);
+  return { work, attempts };
+}
+
+/** Adds the units of a stage's open batches that no range covers yet. */
+export function addUncovered(board: Board, work: StageWork, covered: OpenStage["accepted"]): void {
+  const { id, unitBytesIn, unitBytesOut } = work.record;
+  for (const { record, completed } of work.batches.values()) {
+    if (completed) continue;
+    for (const range of uncovered(record, covered, unitsPerFrame(unitBytesIn, unitBytesOut))) {
+      board.addMicrotask(id, { ...range, id: freshId("mt") });
+    }
+  }
+}
+
+function restoreLease(
+  board: Board,
+  stage: StageView,
+  microtask: Microtask,
+  lease: LeaseRecord,
+  nowMs: number,
+  leaseUntilMs: number,
+): Attempt {
+  const expiresAtMs = Math.max(lease.expiresAtMs, leaseUntilMs);
+  const p50 = lease.predictedMs;
+  const planned: PlannedLease = {
+    stage,
+    microtask,
+    units: microtask.unitCount,
+    leaseMs: expiresAtMs - nowMs,
+    predicted: { p10: p50, p50, p90: p50, p99: p50 },
+    expectedInMs: p50,
+    lateInMs: expiresAtMs - nowMs,
+    reissueOf: microtask.attempts[0] ?? null,
+  };
+  microtask.fence = lease.fence - 1;
+  const donorId: DonorId = lease.donorId;
+  const [outcome] = board.lease([planned], absentDonor(donorId), () => lease.id, nowMs);
+  if (!outcome) throw new Error(`lease ${lease.id} could not be put back on the board`);
+  return outcome.attempt;
+}
