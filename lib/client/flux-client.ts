@@ -1,0 +1,175 @@
+/**
+ * The SDK: a typed client of the REST interface. Works in browsers and in Node; the dashboard, `npx flux` and the demo
+ * stand on it. Every answer is parsed by the schema that the server answers with; every failure is a FluxError whose
+ * `detail` names the fix.
+ */
+import type { z } from "zod";
+import { Problem } from "#lib/protocol/api/common.ts";
+import { type CreateJob, JobResource, type JobStatus, type ResultFormat } from "#lib/protocol/api/jobs.ts";
+import {
+  type CreateDataset,
+  type CreateModel,
+  DatasetResource,
+  type FilePurpose,
+  FileResource,
+  ModelResource,
+} from "#lib/protocol/api/uploads.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import type { JobId } from "#lib/protocol/ids.ts";
+
+export interface FluxClientOptions {
+  /** Where the coordinator is, e.g. http://localhost:3000. */
+  readonly url: string;
+  /** flux_sk_…; left out in a browser that is signed in. */
+  readonly apiKey?: string;
+  /** @default globalThis.fetch */
+  readonly fetch?: typeof fetch;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface WaitOptions extends RequestOptions {
+  /** @default 500 */
+  readonly pollMs?: number;
+  readonly onProgress?: (job: JobResource) => void;
+}
+
+/** How a job may look when nothing more will happen to it. */
+const SETTLED: ReadonlySet<JobStatus> = new Set(["completed", "failed", "canceled"]);
+
+export class FluxClient {
+  readonly #options: FluxClientOptions;
+
+  constructor(options: FluxClientOptions) {
+    this.#options = options;
+  }
+
+  uploadFile(
+    content: Blob,
+    filename: string,
+    purpose: FilePurpose,
+    options: RequestOptions = {},
+  ): Promise<FileResource> {
+    const form = new FormData();
+    form.append("purpose", purpose);
+    form.append("file", content, filename);
+    return this.#send("POST", "/files", FileResource, { ...options, body: form });
+  }
+
+  createModel(model: z.input<typeof CreateModel>, options: RequestOptions = {}): Promise<ModelResource> {
+    return this.#send("POST", "/models", ModelResource, { ...options, json: model });
+  }
+
+  createDataset(dataset: z.input<typeof CreateDataset>, options: RequestOptions = {}): Promise<DatasetResource> {
+    return this.#send("POST", "/datasets", DatasetResource, { ...options, json: dataset });
+  }
+
+  /** @param idempotencyKey the same key and body give the same job, however often they are sent */
+  createJob(
+    job: z.input<typeof CreateJob>,
+    options: RequestOptions & { readonly idempotencyKey?: string } = {},
+  ): Promise<JobResource> {
+    const headers: Record<string, string> = options.idempotencyKey ? { "Idempotency-Key": options.idempotencyKey } : {};
+    return this.#send("POST", "/jobs", JobResource, { ...options, json: job, headers });
+  }
+
+  job(id: JobId, options: RequestOptions = {}): Promise<JobResource> {
+    return this.#send("GET", `/jobs/${id}`, JobResource, options);
+  }
+
+  cancelJob(id: JobId, options: RequestOptions = {}): Promise<JobResource> {
+    return this.#send("POST", `/jobs/${id}/cancel`, JobResource, options);
+  }
+
+  /** Resolves when the job is completed, failed or canceled; look at `status`. */
+  async waitForJob(id: JobId, options: WaitOptions = {}): Promise<JobResource> {
+    for (;;) {
+      const job = await this.job(id, options);
+      options.onProgress?.(job);
+      if (SETTLED.has(job.status)) return job;
+      await pause(options.pollMs ?? 500, options.signal);
+    }
+  }
+
+  /** The records' outputs in dataset order, as the server streams them. */
+  results(id: JobId, format: z.input<typeof ResultFormat>, options: RequestOptions = {}): Promise<Response> {
+    return this.#fetch("GET", `/jobs/${id}/results?format=${format}`, options);
+  }
+
+  async #send<Answer>(
+    method: string,
+    path: string,
+    schema: z.ZodType<Answer>,
+    options: RequestOptions & { body?: FormData; json?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer> {
+    const response = await this.#fetch(method, path, options);
+    const parsed = schema.safeParse(await response.json());
+    if (parsed.success) return parsed.data;
+    throw new FluxError(
+      "internal",
+      `${method} ${path} was answered in a form that this version does not know: update the client or the server.`,
+      { cause: parsed.error },
+    );
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    options: RequestOptions & { body?: FormData; json?: unknown; headers?: Record<string, string> },
+  ): Promise<Response> {
+    const { url, apiKey, fetch: ownFetch = fetch } = this.#options;
+    const headers: Record<string, string> = { ...options.headers };
+    if (apiKey) headers.Authorization = `Bearer ${apiKey}`;
+    if (options.json !== undefined) headers["Content-Type"] = "application/json";
+    const body = options.json === undefined ? options.body : JSON.stringify(options.json);
+    const request: RequestInit = {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      ...(options.signal ? { signal: options.signal } : {}),
+    };
+    const response = await ownFetch(new URL(`/api/v1${path}`, url), request).catch((error: unknown) => {
+      options.signal?.throwIfAborted();
+      throw new FluxError("unavailable", `No answer from ${url}: is the coordinator running, and the address right?`, {
+        cause: error,
+      });
+    });
+    if (!response.ok) throw await problemOf(response);
+    return response;
+  }
+}
+
+async function problemOf(response: Response): Promise<FluxError> {
+  const text = await response.text();
+  const parsed = Problem.safeParse(parseJson(text));
+  if (!parsed.success) {
+    return new FluxError("internal", `The server answered ${response.status} without saying why: look at its log.`);
+  }
+  const { code, detail, param, errors } = parsed.data;
+  return new FluxError(code, detail, { ...(param ? { param } : {}), ...(errors ? { errors } : {}) });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+}
