@@ -1,0 +1,100 @@
+/**
+ * Keeps one compute worker alive and asks it. The loop never waits on it for ever: every call has a time limit, and a
+ * worker that crashed, hung or did not stop when told is ended and replaced by a fresh one at the next call.
+ */
+import type { Clock } from "../clock.ts";
+import type { ComputeCalls, ComputeNotice } from "../messages.ts";
+import { type Caller, CallFailure, createCaller, type Wire } from "../peer.ts";
+
+/** A compute worker as the loop sees it: the wire, and two ways to end. */
+export interface ComputeWorker extends Wire {
+  terminate(): void;
+  /** The worker's script or an unhandled error in it failed. */
+  onCrash(listener: (detail: string) => void): void;
+}
+
+export interface ComputeHostOptions {
+  clock: Clock;
+  spawn(): ComputeWorker;
+  onNotice(notice: ComputeNotice): void;
+  /** A worker was ended because of this; the next call starts another. */
+  onReplaced(detail: string): void;
+}
+
+export interface ComputeHost {
+  call<Name extends keyof ComputeCalls>(
+    name: Name,
+    request: ComputeCalls[Name]["request"],
+    limits: { timeoutMs: number; signal?: AbortSignal; transfer?: Transferable[] },
+  ): Promise<ComputeCalls[Name]["answer"]>;
+  /** Grows by one with every fresh worker: what was prepared in an older one is gone. */
+  readonly generation: number;
+  /** Tells the worker to give up what it does, and ends it if it has not after `graceMs`. */
+  close(): void;
+}
+
+/** A run that was aborted must let go of the machine within this time, else the worker is ended. */
+const ABORT_GRACE_MS = 500;
+
+export function createComputeHost({ clock, spawn, onNotice, onReplaced }: ComputeHostOptions): ComputeHost {
+  let current: { worker: ComputeWorker; caller: Caller<ComputeCalls> } | null = null;
+  let generation = 0;
+  let closed = false;
+
+  function ensure(): { worker: ComputeWorker; caller: Caller<ComputeCalls> } {
+    if (current) return current;
+    generation++;
+    const worker = spawn();
+    const caller = createCaller<ComputeCalls, ComputeNotice>(worker, onNotice);
+    const mine = { worker, caller };
+    worker.onCrash((detail) => end(mine, detail));
+    current = mine;
+    return mine;
+  }
+
+  function end(which: { worker: ComputeWorker; caller: Caller<ComputeCalls> }, detail: string): void {
+    if (current !== which) return;
+    current = null;
+    which.worker.terminate();
+    which.caller.die(detail);
+    if (!closed) onReplaced(detail);
+  }
+
+  return {
+    get generation() {
+      return generation;
+    },
+    async call(name, request, { timeoutMs, signal, transfer = [] }) {
+      if (closed) throw new CallFailure({ kind: "aborted" });
+      const mine = ensure();
+      const cancelTimeout = clock.after(timeoutMs, () =>
+        end(mine, `The compute worker did not finish ${name} within ${Math.round(timeoutMs)} ms`),
+      );
+      try {
+        return await mine.caller.call(name, request, { transfer, ...(signal && { signal }) });
+      } catch (failure) {
+        if (failure instanceof CallFailure && failure.ending.kind === "aborted") await letGo(mine);
+        throw failure;
+      } finally {
+        cancelTimeout();
+      }
+    },
+    close() {
+      closed = true;
+      if (current) end(current, "The donor was stopped");
+    },
+  };
+
+  /** After an abort: a worker that answers a trivial call has let go; one that does not is ended. */
+  async function letGo(mine: { worker: ComputeWorker; caller: Caller<ComputeCalls> }): Promise<void> {
+    if (current !== mine) return;
+    const cancelTimeout = clock.after(ABORT_GRACE_MS, () => end(mine, "The compute worker did not let go"));
+    try {
+      await mine.caller.call("ping", null);
+    } catch {
+      // It was ended: just as good.
+    } finally {
+      cancelTimeout();
+    }
+  }
+}

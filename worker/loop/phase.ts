@@ -1,0 +1,72 @@
+/**
+ * The life of a donor, as one small state machine. `nextPhase` is its only writer (called by donor-loop.ts alone).
+ *
+ * - idle: nothing is loaded and nobody is connected. Holds nothing. Left by `start`, which is a person's click.
+ * - starting: connecting, saying hello, measuring once. Holds no lease. Left by `ready`, or by `stop`.
+ * - running: asks for work, computes, sends. Holds leases, also while the link is down (results are kept and sent later).
+ *   Left by `pause` (the visitor) or `hold` (battery, metered link, hidden page, leaving), or by `stop`.
+ * - paused: connected and idle. Holds no lease; results that are finished are still sent. Left by `resume` when the
+ *   visitor paused, by `release` when a signal did; a visitor's pause outlives a signal's.
+ * - stopping: leases go back, then workers end. Left by `stopped`, to idle.
+ *
+ * `fail` (another protocol version, banned) goes through stopping like `stop`, with a problem to show.
+ */
+import type { DonorPhase } from "../messages.ts";
+
+export type PhaseEvent =
+  | { kind: "start" }
+  | { kind: "ready" }
+  | { kind: "pause" }
+  | { kind: "resume" }
+  | { kind: "hold"; because: string }
+  | { kind: "release" }
+  | { kind: "stop" }
+  | { kind: "stopped" };
+
+export interface PhaseState {
+  readonly phase: DonorPhase;
+  /** The visitor pressed Pause. */
+  readonly pausedByVisitor: boolean;
+  /** A signal says not to work now, in words. */
+  readonly heldBecause: string | null;
+}
+
+export const IDLE: PhaseState = { phase: "idle", pausedByVisitor: false, heldBecause: null };
+
+/** The state after an event; events that make no sense in a state leave it as it is. */
+export function nextPhase(state: PhaseState, event: PhaseEvent): PhaseState {
+  switch (event.kind) {
+    case "start":
+      return state.phase === "idle" ? { ...IDLE, phase: "starting" } : state;
+    case "ready":
+      return state.phase === "starting" ? settle({ ...state, phase: "running" }) : state;
+    case "pause":
+      return isLive(state) ? settle({ ...state, pausedByVisitor: true }) : state;
+    case "resume":
+      return isLive(state) ? settle({ ...state, pausedByVisitor: false }) : state;
+    case "hold":
+      return isLive(state) ? settle({ ...state, heldBecause: event.because }) : state;
+    case "release":
+      return isLive(state) ? settle({ ...state, heldBecause: null }) : state;
+    case "stop":
+      return isLive(state) ? { ...state, phase: "stopping" } : state;
+    case "stopped":
+      return state.phase === "stopping" ? IDLE : state;
+  }
+}
+
+/** Between a start and a stop. */
+export function isLive(state: PhaseState): boolean {
+  return state.phase === "starting" || state.phase === "running" || state.phase === "paused";
+}
+
+/** May hold leases and ask for more. */
+export function wantsWork(state: PhaseState): boolean {
+  return state.phase === "running";
+}
+
+/** Running or paused by what speaks against working; while starting, both are only remembered. */
+function settle(state: PhaseState): PhaseState {
+  if (state.phase === "starting") return state;
+  return { ...state, phase: state.pausedByVisitor || state.heldBecause !== null ? "paused" : "running" };
+}

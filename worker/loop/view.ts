@@ -1,0 +1,70 @@
+/** What the page is told: the parts that changed, put together at most ten times a second. */
+import type { Clock } from "../clock.ts";
+import type { DonorView, LoopToPage } from "../messages.ts";
+
+const SEND_EVERY_MS = 100;
+/** Rates fall while nothing happens; the page should see that. */
+const REFRESH_MS = 1_000;
+
+type Counted = Pick<DonorView, "held" | "totals" | "unitsPerSecond" | "busyShare">;
+
+export interface ViewSender {
+  set(change: Partial<Omit<DonorView, keyof Counted>>): void;
+  /** Something counted changed. */
+  touch(): void;
+  /** Sends the last state at once and no more. */
+  close(): void;
+}
+
+export function createViewSender(clock: Clock, send: (message: LoopToPage) => void, count: () => Counted): ViewSender {
+  let view: Omit<DonorView, keyof Counted> = {
+    phase: "idle",
+    link: "none",
+    pausedBecause: null,
+    startingWith: null,
+    job: null,
+    kernel: null,
+    runtime: null,
+    waitingBecause: null,
+    cpuShare: 1,
+    gpuShare: 1,
+    country: null,
+    donorsOnline: null,
+    jobsRunning: null,
+    capability: null,
+    problem: null,
+  };
+  let cancel: (() => void) | null = null;
+  let closed = false;
+
+  function flush(): void {
+    cancel?.();
+    cancel = closed ? null : clock.after(REFRESH_MS, flush);
+    urgent = false;
+    send({ kind: "view", view: { ...view, ...count() } });
+  }
+
+  let urgent = false;
+  function soon(): void {
+    if (closed || urgent) return;
+    urgent = true;
+    cancel?.();
+    cancel = clock.after(SEND_EVERY_MS, flush);
+  }
+
+  return {
+    set(change) {
+      // A phase is shown at once: it answers a click.
+      const shift = change.phase !== undefined && change.phase !== view.phase;
+      view = { ...view, ...change };
+      if (shift && !closed) flush();
+      else soon();
+    },
+    touch: soon,
+    close() {
+      closed = true;
+      flush();
+      cancel?.();
+    },
+  };
+}

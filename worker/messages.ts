@@ -1,0 +1,157 @@
+/**
+ * Everything that is said between the three realms of a donor: page ↔ loop worker ↔ compute worker. All three are our own
+ * code of one build, so the types are the check; what comes from the coordinator is parsed where it arrives.
+ */
+import type { Capability, JobNotice, Signals } from "#lib/protocol/donor.ts";
+import type { ErrorCode } from "#lib/protocol/errors.ts";
+import type { KernelKind, RuntimeId, StageSpec } from "#lib/protocol/stage.ts";
+
+// ---- page → loop ----------------------------------------------------------------------------------------------------
+
+/** What the visitor chose. */
+export interface DonorSettings {
+  /** Share of the time that the WASM runtimes may compute, 0.01..1. */
+  cpuShare: number;
+  /** The same for WebGPU. */
+  gpuShare: number;
+  pauseOnBattery: boolean;
+  pauseOnMetered: boolean;
+  /** The embed pauses when its page is hidden or it is scrolled away; the donate page goes on. */
+  pauseWhenHidden: boolean;
+  /** False: the country of the connection is not used. */
+  useRegion: boolean;
+}
+
+/** What only the page can see. */
+export type PageSignals = Omit<Signals, "cpuShare" | "gpuShare">;
+
+export interface StartOptions {
+  /** Origin of the coordinator. */
+  origin: string;
+  settings: DonorSettings;
+  signals: PageSignals;
+  /** From an earlier benchmark on this browser, if it is still fresh. */
+  capability: Capability | null;
+  siteKey?: string;
+  groupToken?: string;
+  displayName?: string;
+}
+
+export type PageToLoop =
+  | { kind: "start"; options: StartOptions }
+  | { kind: "pause" }
+  | { kind: "resume" }
+  | { kind: "stop" }
+  | { kind: "settings"; settings: DonorSettings }
+  | { kind: "signals"; signals: PageSignals }
+  /** The page is being closed or frozen: leases go back now, there may be no later. */
+  | { kind: "leaving"; why: "leaving" | "frozen" }
+  /** The page was thawed or came back. */
+  | { kind: "returned" };
+
+// ---- loop → page ----------------------------------------------------------------------------------------------------
+
+export type LoopToPage =
+  | { kind: "view"; view: DonorView }
+  /** A fresh benchmark, for the page to keep. */
+  | { kind: "capability"; capability: Capability }
+  | { kind: "stopped" };
+
+/** See loop/phase.ts for what each phase means. */
+export type DonorPhase = "idle" | "starting" | "running" | "paused" | "stopping";
+
+/** One microtask in this donor's hands: a lane of the page's picture. */
+export interface HeldMicrotask {
+  id: string;
+  state: "waiting" | "computing" | "sending";
+  kernel: KernelKind;
+  jobId: string;
+  units: number;
+  unitsDone: number;
+  predictedMs: number;
+}
+
+export interface DonorTotals {
+  /** Accepted by the coordinator after its checks. */
+  microtasksAccepted: number;
+  unitsAccepted: number;
+  microtasksRefused: number;
+  leasesReturned: number;
+  bytesDown: number;
+  bytesUp: number;
+  computeMs: number;
+}
+
+/** What the page shows; the loop is its only writer. */
+export interface DonorView {
+  phase: DonorPhase;
+  link: "none" | "connecting" | "online";
+  /** Why it is paused, in words; null when it is not. */
+  pausedBecause: string | null;
+  /** What happens before work can start, e.g. measuring; null later. */
+  startingWith: "connecting" | "measuring" | null;
+  /** The job of the microtask that computes now. */
+  job: JobNotice | null;
+  kernel: KernelKind | null;
+  runtime: RuntimeId | null;
+  /** Why there is nothing to do, in the coordinator's words; null while there is something. */
+  waitingBecause: string | null;
+  held: HeldMicrotask[];
+  totals: DonorTotals;
+  /** Accepted units per second over the last ten seconds. */
+  unitsPerSecond: number;
+  /** Share of the last ten seconds that was spent computing. */
+  busyShare: number;
+  /** The shares in force: the visitor's, lowered by signals. */
+  cpuShare: number;
+  gpuShare: number;
+  country: string | null;
+  donorsOnline: number | null;
+  jobsRunning: number | null;
+  capability: Capability | null;
+  /** The last thing that went wrong and what to do about it. */
+  problem: { code: ErrorCode; detail: string } | null;
+}
+
+// ---- loop ↔ compute -------------------------------------------------------------------------------------------------
+
+export type ComputeCalls = {
+  /** Loads runtime and model of a stage and keeps them; a second call for the same stage is cheap. */
+  prepare: {
+    request: {
+      spec: StageSpec;
+      /** The model or lane program, already checked against its digest. */
+      artefact: Uint8Array<ArrayBuffer>;
+      /** Runtimes that passed their self-test here. */
+      allowed: RuntimeId[];
+      shares: { cpuShare: number; gpuShare: number };
+    };
+    answer: { runtime: RuntimeId };
+  };
+  /** Computes one microtask of a prepared stage; notices tell how far it is. */
+  run: {
+    request: ComputeTask;
+    answer: { result: Uint8Array<ArrayBuffer>; runtime: RuntimeId; computeMs: number };
+  };
+  /** Forgets a prepared stage and frees its memory. */
+  release: { request: { stageId: string }; answer: null };
+  /** Changes the duty cycle, also of what is running. */
+  share: { request: { cpuShare: number; gpuShare: number }; answer: null };
+  /** Answers as soon as the worker's thread is free. */
+  ping: { request: null; answer: null };
+  /** Measures this machine; at most about two seconds. */
+  benchmark: { request: { downloadBytesPerSecond: number }; answer: Capability };
+};
+
+export interface ComputeTask {
+  /** Names the task in notices. */
+  taskId: string;
+  stageId: string;
+  unitStart: number;
+  unitCount: number;
+  batch: number;
+  prime: number;
+  payload: Uint8Array<ArrayBuffer>;
+}
+
+export type ComputeNotice = { kind: "progress"; taskId: string; unitsDone: number };
