@@ -25,3 +25,14 @@ export function readEnvironment(scope: typeof globalThis = globalThis): Environm
     deviceMemoryGiB: navigator.deviceMemory ?? null,
   });
 }
+
+/** More threads than this gain little on the small products that models are made of. */
+const THREADS_MAX = 8;
+
+/**
+ * Threads of the WASM runtimes. One core stays free for the person at the machine, and for the loop and the browser:
+ * a pool as wide as the machine waits for its slowest thread whenever anything else runs.
+ */
+export function wasmThreads(environment: Environment): number {
+  return environment.crossOriginIsolated ? Math.min(THREADS_MAX, Math.max(1, environment.logicalCores - 1)) : 1;
+}

@@ -18,7 +18,7 @@ export interface ComputeHostOptions {
   spawn(): ComputeWorker;
   onNotice(notice: ComputeNotice): void;
   /** A worker was ended because of this; the next call starts another. */
-  onReplaced(detail: string): void;
+  onReplaced(detail: string, because: "crash" | "timeout" | "abort"): void;
 }
 
 export interface ComputeHost {
@@ -29,35 +29,40 @@ export interface ComputeHost {
   ): Promise<ComputeCalls[Name]["answer"]>;
   /** Grows by one with every fresh worker: what was prepared in an older one is gone. */
   readonly generation: number;
-  /** Tells the worker to give up what it does, and ends it if it has not after `graceMs`. */
+  /** Ends the worker at once. */
   close(): void;
+}
+
+interface Live {
+  worker: ComputeWorker;
+  caller: Caller<ComputeCalls>;
 }
 
 /** A run that was aborted must let go of the machine within this time, else the worker is ended. */
 const ABORT_GRACE_MS = 500;
 
 export function createComputeHost({ clock, spawn, onNotice, onReplaced }: ComputeHostOptions): ComputeHost {
-  let current: { worker: ComputeWorker; caller: Caller<ComputeCalls> } | null = null;
+  let current: Live | null = null;
   let generation = 0;
   let closed = false;
 
-  function ensure(): { worker: ComputeWorker; caller: Caller<ComputeCalls> } {
+  function ensure(): Live {
     if (current) return current;
     generation++;
     const worker = spawn();
     const caller = createCaller<ComputeCalls, ComputeNotice>(worker, onNotice);
     const mine = { worker, caller };
-    worker.onCrash((detail) => end(mine, detail));
+    worker.onCrash((detail) => end(mine, detail, "crash"));
     current = mine;
     return mine;
   }
 
-  function end(which: { worker: ComputeWorker; caller: Caller<ComputeCalls> }, detail: string): void {
+  function end(which: Live, detail: string, because: "crash" | "timeout" | "abort"): void {
     if (current !== which) return;
     current = null;
     which.worker.terminate();
     which.caller.die(detail);
-    if (!closed) onReplaced(detail);
+    if (!closed) onReplaced(detail, because);
   }
 
   return {
@@ -68,7 +73,7 @@ export function createComputeHost({ clock, spawn, onNotice, onReplaced }: Comput
       if (closed) throw new CallFailure({ kind: "aborted" });
       const mine = ensure();
       const cancelTimeout = clock.after(timeoutMs, () =>
-        end(mine, `The compute worker did not finish ${name} within ${Math.round(timeoutMs)} ms`),
+        end(mine, `The compute worker did not finish ${name} within ${Math.round(timeoutMs)} ms`, "timeout"),
       );
       try {
         return await mine.caller.call(name, request, { transfer, ...(signal && { signal }) });
@@ -81,14 +86,14 @@ export function createComputeHost({ clock, spawn, onNotice, onReplaced }: Comput
     },
     close() {
       closed = true;
-      if (current) end(current, "The donor was stopped");
+      if (current) end(current, "The donor was stopped", "abort");
     },
   };
 
   /** After an abort: a worker that answers a trivial call has let go; one that does not is ended. */
-  async function letGo(mine: { worker: ComputeWorker; caller: Caller<ComputeCalls> }): Promise<void> {
+  async function letGo(mine: Live): Promise<void> {
     if (current !== mine) return;
-    const cancelTimeout = clock.after(ABORT_GRACE_MS, () => end(mine, "The compute worker did not let go"));
+    const cancelTimeout = clock.after(ABORT_GRACE_MS, () => end(mine, "The compute worker did not let go", "abort"));
     try {
       await mine.caller.call("ping", null);
     } catch {

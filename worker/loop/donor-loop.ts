@@ -39,7 +39,11 @@ export interface LoopPorts {
 const BENCHMARK_LIMIT_MS = 30_000;
 /** The coordinator may hold a lease request open for `longPollMs`; this much later its answer is given up. */
 const LONG_POLL_GRACE_MS = 10_000;
+/** Stop is promised within a second; an answer to the last return may take this part of it. */
+const RETURN_MS = 300;
 const ASK_BACKOFF_MS = 2_000;
+/** A dragged slider changes many times a second; the coordinator need not hear each. */
+const SIGNALS_EVERY_MS = 500;
 /** A device on which this many workers in a row die is not asked to go on. */
 const CRASHES_IN_A_ROW = 3;
 /** Promise to donors (reliability.md): 512 MB, of which payloads and results in flight may have an eighth. */
@@ -87,6 +91,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   let longPollMs: number = SOCKET_LIMITS.longPollMs;
   let crashes = 0;
   let link: Link | null = null;
+  let lastReturn: Promise<unknown> = Promise.resolve();
 
   const host = ports.createComputeHost({
     clock,
@@ -95,7 +100,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
       if (held) held.unitsDone = notice.unitsDone;
       view.touch();
     },
-    onReplaced(detail) {
+    onReplaced(detail, because) {
+      if (because === "abort") return;
       crashes++;
       view.set({ problem: { code: "internal", detail: `${detail}; a fresh one takes over.` } });
       if (crashes >= CRASHES_IN_A_ROW) stop("Computing keeps failing on this device. Reload the page to try again.");
@@ -133,7 +139,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
       ...(detail && { detail: detail.slice(0, 500) }),
     };
     // Without a connection they are free already: the coordinator saw it close.
-    link?.request("lease:return", request).catch(() => {});
+    lastReturn = link?.request("lease:return", request).catch(() => {}) ?? Promise.resolve();
   }
 
   // ---- signals and settings ----
@@ -149,6 +155,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     return (tally.busyShare(clock.nowMs()) * Math.min(threads, cores)) / cores;
   }
 
+  let signalsDue = false;
   let lastShares = { cpuShare: 0, gpuShare: 0 };
   function obeySignals(): void {
     const { cpuShare, gpuShare, holdBecause } = allowance(settings, signals, ownLoad());
@@ -159,7 +166,12 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     }
     const because = leaving ? "This page was left." : holdBecause;
     if (because !== state.heldBecause) move(because === null ? { kind: "release" } : { kind: "hold", because });
-    if (link?.online) link.request("donor:signals", wireSignals()).catch(() => {});
+    if (signalsDue) return;
+    signalsDue = true;
+    clock.after(SIGNALS_EVERY_MS, () => {
+      signalsDue = false;
+      if (link?.online) link.request("donor:signals", wireSignals()).catch(() => {});
+    });
   }
 
   // ---- start ----
@@ -300,7 +312,10 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     const admitted = table.admit(leases, clock.nowMs());
     tally.moved({ down: packed.buffer.length });
     // The answer may come after a pause or stop: then it goes straight back.
-    if (!wantsWork(state)) return giveBack(admitted, reasonToPause());
+    if (!wantsWork(state)) {
+      giveBack(admitted, reasonToPause());
+      return;
+    }
     view.set({ waitingBecause: null });
     for (const held of admitted) {
       intake.gather(held, packed).then(
@@ -343,6 +358,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     if (!ingredients) return;
     held.state = "computing";
     view.set({ job: jobs.get(lease.jobId) ?? null, kernel: lease.kernel });
+    // One less is waiting: time to fetch ahead.
+    changed.ring();
     try {
       const allowed = wishRuntimes();
       const prepared = await stages.prepare(ingredients, allowed, lastShares, held.abort.signal);
@@ -394,14 +411,18 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     if (!isLive(state)) return;
     move({ kind: "stop" });
     giveBack(table.all().filter(isUnfinished), "stopped");
-    ending.abort();
     host.close();
-    link?.close();
+    ending.abort();
     if (problem) view.set({ problem: { code: error?.code ?? "internal", detail: problem } });
-    view.set({ link: "none", job: null, kernel: null, runtime: null, waitingBecause: null, startingWith: null });
-    move({ kind: "stopped" });
-    view.close();
-    onStopped();
+    // Packets that arrive together with the goodbye are thrown away by the other side: the return goes first.
+    Promise.race([lastReturn, pause(clock, RETURN_MS, new AbortController().signal)]).then(() => {
+      link?.close();
+      view.set({ link: "none", job: null, kernel: null, runtime: null, waitingBecause: null, startingWith: null });
+      for (const held of table.all()) table.end(held);
+      move({ kind: "stopped" });
+      view.close();
+      onStopped();
+    });
   }
 
   void strand(begin);

@@ -1,0 +1,78 @@
+/** The compute worker: kernels and nothing else. It may block for seconds; the loop worker watches it and may end it. */
+import { isFluxError } from "#lib/protocol/errors.ts";
+import type { RuntimeId } from "#lib/protocol/stage.ts";
+import { benchmark } from "../benchmark/benchmark.ts";
+import { systemClock } from "../clock.ts";
+import { readEnvironment, wasmThreads } from "../environment.ts";
+import type { PreparedStage } from "../kernels/kernel.ts";
+import { prepareStage } from "../kernels/kernels.ts";
+import type { ComputeCalls, ComputeNotice } from "../messages.ts";
+import { serveCalls } from "../peer.ts";
+import { createDutyCycle, createYield } from "./duty-cycle.ts";
+
+const environment = readEnvironment();
+const threads = wasmThreads(environment);
+const duty = createDutyCycle(systemClock, createYield());
+const stages = new Map<string, PreparedStage>();
+let shares = { cpuShare: 1, gpuShare: 1 };
+/** The runtime of the task that runs, or that ran last. */
+let runtime: RuntimeId = "ort-wasm";
+
+const tell = serveCalls<ComputeCalls, ComputeNotice>(
+  {
+    postMessage: (message, transfer) => postMessage(message, { transfer }),
+    addEventListener: (type, listener) => addEventListener(type, listener),
+  },
+  {
+    async prepare({ spec, artefact, allowed, shares: wanted }) {
+      shares = wanted;
+      await stages.get(spec.stageId)?.dispose();
+      const stage = await prepareStage(spec, artefact, { allowed, threads });
+      stages.set(spec.stageId, stage);
+      return { value: { runtime: stage.runtime } };
+    },
+
+    async run(task, signal) {
+      const stage = stages.get(task.stageId);
+      if (!stage) throw new Error(`The stage ${task.stageId} is not prepared here`);
+      runtime = stage.runtime;
+      duty.setShare(shareInForce());
+      await duty.begin(signal);
+      const result = await stage.run(task, async (unitsDone) => {
+        await duty.breathe(signal);
+        signal.throwIfAborted();
+        tell({ kind: "progress", taskId: task.taskId, unitsDone });
+      });
+      const computeMs = duty.end();
+      return { value: { result, runtime: stage.runtime, computeMs }, transfer: [result.buffer] };
+    },
+
+    async release({ stageId }) {
+      await stages.get(stageId)?.dispose();
+      stages.delete(stageId);
+      return { value: null };
+    },
+
+    async share(wanted) {
+      shares = wanted;
+      duty.setShare(shareInForce());
+      return { value: null };
+    },
+
+    async ping() {
+      return { value: null };
+    },
+
+    async benchmark({ downloadBytesPerSecond }) {
+      return { value: await benchmark({ environment, threads, downloadBytesPerSecond }) };
+    },
+  },
+  (error) =>
+    isFluxError(error)
+      ? { code: error.code, detail: error.detail }
+      : { code: "internal", detail: error instanceof Error ? error.message : String(error) },
+);
+
+function shareInForce(): number {
+  return runtime === "ort-webgpu" || runtime === "tfjs-webgpu" ? shares.gpuShare : shares.cpuShare;
+}

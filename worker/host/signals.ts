@@ -1,0 +1,113 @@
+/**
+ * What only the page can see of this moment: whether it is in view, the battery, the link, pressure on the machine, and how
+ * late its own main thread answers. Whatever the browser does not tell is null, and null never holds anything back.
+ */
+import type { PageSignals } from "../messages.ts";
+
+export interface SignalWatch {
+  current(): PageSignals;
+  stop(): void;
+}
+
+interface BatteryManager extends EventTarget {
+  readonly charging: boolean;
+}
+interface NetworkInformation extends EventTarget {
+  readonly saveData?: boolean;
+  readonly type?: string;
+}
+interface PressureRecord {
+  readonly state: "nominal" | "fair" | "serious" | "critical";
+}
+interface PressureObserver {
+  observe(source: "cpu", options: { sampleInterval: number }): Promise<void>;
+  disconnect(): void;
+}
+type SignalNavigator = Navigator & { getBattery?(): Promise<BatteryManager>; connection?: NetworkInformation };
+type SignalWindow = Window & {
+  PressureObserver?: new (onChange: (records: PressureRecord[]) => void) => PressureObserver;
+};
+
+const PRESSURE_EVERY_MS = 2_000;
+/** Lag is how much later than asked this timer fires: the largest of some beats, so that one hiccup is seen and then gone. */
+const BEAT_MS = 500;
+const BEATS_KEPT = 6;
+
+export function watchSignals(window: SignalWindow, onChange: (signals: PageSignals) => void): SignalWatch {
+  const { document } = window;
+  const navigator: SignalNavigator = window.navigator;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let signals: PageSignals = {
+    visible: document.visibilityState === "visible",
+    onBattery: null,
+    meteredLink: isMetered(navigator.connection),
+    pressure: null,
+    mainThreadLagMs: 0,
+  };
+
+  function update(change: Partial<PageSignals>): void {
+    const next = { ...signals, ...change };
+    if (isSame(next, signals)) return;
+    signals = next;
+    if (!signal.aborted) onChange(signals);
+  }
+
+  document.addEventListener("visibilitychange", () => update({ visible: document.visibilityState === "visible" }), {
+    signal,
+  });
+  navigator.connection?.addEventListener("change", () => update({ meteredLink: isMetered(navigator.connection) }), {
+    signal,
+  });
+  navigator
+    .getBattery?.()
+    .then((battery) => {
+      const read = (): void => update({ onBattery: !battery.charging });
+      battery.addEventListener("chargingchange", read, { signal });
+      read();
+    })
+    .catch(() => {});
+  watchPressure(window, signal, (pressure) => update({ pressure }));
+  watchLag(window, signal, (mainThreadLagMs) => update({ mainThreadLagMs }));
+
+  return { current: () => signals, stop: () => stopping.abort() };
+}
+
+function watchPressure(
+  window: SignalWindow,
+  signal: AbortSignal,
+  onState: (state: PressureRecord["state"]) => void,
+): void {
+  if (!window.PressureObserver) return;
+  const observer = new window.PressureObserver((records) => {
+    const last = records.at(-1);
+    if (last) onState(last.state);
+  });
+  observer.observe("cpu", { sampleInterval: PRESSURE_EVERY_MS }).catch(() => {});
+  signal.addEventListener("abort", () => observer.disconnect());
+}
+
+/** Hidden pages get slow timers from the browser; that is not lag, so only visible beats count. */
+function watchLag(window: Window, signal: AbortSignal, onLag: (ms: number) => void): void {
+  const beats: number[] = [];
+  let dueMs = performance.now() + BEAT_MS;
+  const timer = window.setInterval(() => {
+    const nowMs = performance.now();
+    const visible = window.document.visibilityState === "visible";
+    beats.push(visible ? Math.max(0, nowMs - dueMs) : 0);
+    if (beats.length > BEATS_KEPT) beats.shift();
+    dueMs = nowMs + BEAT_MS;
+    // Steps of 50 ms: finer changes are noise that nobody acts on.
+    onLag(Math.round(Math.max(...beats) / 50) * 50);
+  }, BEAT_MS);
+  signal.addEventListener("abort", () => window.clearInterval(timer));
+}
+
+function isMetered(connection: NetworkInformation | undefined): boolean | null {
+  if (!connection) return null;
+  return connection.saveData === true || connection.type === "cellular";
+}
+
+function isSame(one: PageSignals, other: PageSignals): boolean {
+  return (Object.keys(one) as (keyof PageSignals)[]).every((key) => one[key] === other[key]);
+}

@@ -1,0 +1,32 @@
+/**
+ * The one file that imports TensorFlow.js. Backends register themselves when imported, so each is loaded only when it is
+ * wanted. WASM files come from this origin: /wasm (`npm run assets`).
+ */
+import type * as Converter from "@tensorflow/tfjs-converter";
+import type * as Core from "@tensorflow/tfjs-core";
+import type * as Layers from "@tensorflow/tfjs-layers";
+
+export type Tfjs = typeof Core;
+export type TfjsLayers = typeof Layers;
+export type TfjsConverter = typeof Converter;
+export type TfjsBackend = "wasm" | "webgpu";
+
+const WASM_PATH = "/wasm/";
+
+/** Core with one backend made current. Throws when the browser does not offer the backend. */
+export async function loadTfjs(backend: TfjsBackend, threads: number): Promise<Tfjs> {
+  const core = await import("@tensorflow/tfjs-core");
+  if (backend === "wasm") {
+    const wasm = await import("@tensorflow/tfjs-backend-wasm");
+    wasm.setWasmPaths(new URL(WASM_PATH, globalThis.location.href).href);
+    wasm.setThreadsCount(threads);
+  } else {
+    await import("@tensorflow/tfjs-backend-webgpu");
+  }
+  if (!(await core.setBackend(backend))) throw new Error(`TensorFlow.js cannot use ${backend} in this browser`);
+  await core.ready();
+  return core;
+}
+
+export const loadTfjsLayers = (): Promise<TfjsLayers> => import("@tensorflow/tfjs-layers");
+export const loadTfjsConverter = (): Promise<TfjsConverter> => import("@tensorflow/tfjs-converter");
