@@ -16,9 +16,9 @@ import { limbCount, MASK_SEED_BYTES, readResidue } from "./block.ts";
 import { bitLength } from "./primes.ts";
 import type { LaneRun } from "./program.ts";
 
-const AES_BLOCK_BYTES = 16;
-const STREAM_PLANES = 0;
-const STREAM_REDRAWS = 1;
+export const AES_BLOCK_BYTES = 16;
+/** Byte 0 of the counter block. */
+export const MASK_STREAM = { planes: 0, redraws: 1 } as const;
 
 export type MaskKey = CryptoKey;
 
@@ -54,8 +54,8 @@ export async function maskStreams(key: MaskKey, q: number, features: number, run
   const laneSize = limbCount(q) * features;
   const words = redrawWords(q, features);
   const [planes, redraws] = await Promise.all([
-    keyStream(key, STREAM_PLANES, run.primeIndex, run.firstLane * laneSize, run.laneCount * laneSize),
-    keyStream(key, STREAM_REDRAWS, run.primeIndex, run.firstLane * words * 4, run.laneCount * words * 4),
+    keyStream(key, MASK_STREAM.planes, run.primeIndex, run.firstLane * laneSize, run.laneCount * laneSize),
+    keyStream(key, MASK_STREAM.redraws, run.primeIndex, run.firstLane * words * 4, run.laneCount * words * 4),
   ]);
   return { planes, redraws };
 }
@@ -116,15 +116,24 @@ async function keyStream(
   offset: number,
   length: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const firstBlock = Math.floor(offset / AES_BLOCK_BYTES);
-  const skip = offset - firstBlock * AES_BLOCK_BYTES;
-  const counter = new Uint8Array(AES_BLOCK_BYTES);
-  counter[0] = stream;
-  counter[1] = primeIndex;
-  new DataView(counter.buffer).setBigUint64(8, BigInt(firstBlock));
+  const { counter, skip } = maskCounter(stream, primeIndex, offset);
   const plain = zeroBytes(skip + length);
   const bytes = await crypto.subtle.encrypt({ name: "AES-CTR", counter, length: 64 }, key, plain);
   return new Uint8Array(bytes, skip, length);
+}
+
+/** The counter block that byte `offset` of a stream lies in, and its place there. */
+export function maskCounter(
+  stream: number,
+  primeIndex: number,
+  offset: number,
+): { counter: Uint8Array<ArrayBuffer>; block: number; skip: number } {
+  const block = Math.floor(offset / AES_BLOCK_BYTES);
+  const counter = new Uint8Array(AES_BLOCK_BYTES);
+  counter[0] = stream;
+  counter[1] = primeIndex;
+  new DataView(counter.buffer).setBigUint64(8, BigInt(block));
+  return { counter, block, skip: offset - block * AES_BLOCK_BYTES };
 }
 
 let zeros = new Uint8Array(0);

@@ -1,6 +1,6 @@
 /** Every lane runtime that runs in Node keeps the contract; Chromium runs the same code in tests/e2e/lane-runtimes.spec.ts. */
 import { describe, expect, it } from "vitest";
-import type { LaneRuntime } from "#worker/kernels/lanes/evaluator.ts";
+import type { LaneRuntime } from "#lib/lanes/evaluator.ts";
 import { openLaneRuntime } from "#worker/kernels/lanes/open-runtime.ts";
 import { findLaneFault } from "#worker/kernels/lanes/self-test.ts";
 import { laneSimdRuntime } from "#worker/kernels/lanes/simd-evaluator.ts";

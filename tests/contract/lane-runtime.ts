@@ -3,13 +3,13 @@
  * random programs on random and extreme residues give the bits of the BigInt reference evaluator.
  */
 import { laneBytes, limbCount, packLanes } from "#lib/lanes/block.ts";
+import type { LaneChunk, LaneRuntime } from "#lib/lanes/evaluator.ts";
 import { redrawWords } from "#lib/lanes/mask.ts";
 import { bitLength } from "#lib/lanes/primes.ts";
 import type { LaneProgram } from "#lib/lanes/program.ts";
 import { evaluateLane } from "#lib/lanes/reference.ts";
 import { limbPlanes } from "#tests/support/lanes.ts";
 import { buildProgram, type ProgramShape, randomResidues, seeded } from "#tests/unit/lanes/arbitrary.ts";
-import type { LaneChunk, LaneRuntime } from "#worker/kernels/lanes/evaluator.ts";
 
 export interface ContractReport {
   readonly programs: number;

@@ -9,11 +9,11 @@
  * (four int32 per value) and limbs cross the runtime's border. tests/bench/lanes.ts prints the numbers of both.
  */
 import { limbCount, unpackLanes } from "#lib/lanes/block.ts";
+import type { LaneChunk, LaneEvaluator, LaneRuntime } from "#lib/lanes/evaluator.ts";
 import { rejectAndRedraw } from "#lib/lanes/mask.ts";
 import { mulMod } from "#lib/lanes/primes.ts";
 import type { AffineGroup, AffineStep, LaneProgram, SquareStep, WeightMatrix } from "#lib/lanes/program.ts";
 import type { MatrixProduct, MatrixRuntime } from "#worker/runtimes/matrix-runtime.ts";
-import type { LaneChunk, LaneEvaluator, LaneRuntime } from "./evaluator.ts";
 import { rowRuns } from "./packed-matrix.ts";
 
 /** Lanes per `evaluate`. */

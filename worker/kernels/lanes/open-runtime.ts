@@ -1,7 +1,8 @@
 /** Lane runtimes by name. Heavy ones are imported only when asked for: nothing loads before a donor's consent. */
+
+import type { LaneRuntime, LaneRuntimeName } from "#lib/lanes/evaluator.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { MatrixRuntime, RuntimeFiles } from "#worker/runtimes/matrix-runtime.ts";
-import type { LaneRuntime, LaneRuntimeName } from "./evaluator.ts";
 import { matrixLaneRuntime } from "./matrix-evaluator.ts";
 import { findLaneFault } from "./self-test.ts";
 import { laneSimdRuntime } from "./simd-evaluator.ts";

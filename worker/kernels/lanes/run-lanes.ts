@@ -5,9 +5,9 @@
  * beside this thread), and memory holds two chunks, whatever the payload's size.
  */
 import { encodeResult, type LanePayload, parsePayload } from "#lib/lanes/block.ts";
+import type { LaneChunk, LaneEvaluator } from "#lib/lanes/evaluator.ts";
 import { importMaskSeed, type MaskKey, maskStreams } from "#lib/lanes/mask.ts";
 import type { LaneProgram } from "#lib/lanes/program.ts";
-import type { LaneChunk, LaneEvaluator } from "./evaluator.ts";
 
 export interface RunLanesOptions {
   /** Stops between chunks; the run then rejects with the signal's reason. */

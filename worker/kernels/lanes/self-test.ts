@@ -3,10 +3,10 @@
  * that rounds, a kernel that saturates. Milliseconds, once per page.
  */
 import { laneBytes, limbCount, packLanes } from "#lib/lanes/block.ts";
+import type { LaneRuntime } from "#lib/lanes/evaluator.ts";
 import { redrawWords } from "#lib/lanes/mask.ts";
 import type { AffineStep, LaneProgram, WeightMatrix } from "#lib/lanes/program.ts";
 import { evaluateLane } from "#lib/lanes/reference.ts";
-import type { LaneRuntime } from "./evaluator.ts";
 
 /** The largest prime ≡ 1 mod 2^15 below 2^31, and a small one: four limbs and three. */
 const PRIMES = [2_147_352_577, 786_433] as const;

@@ -6,11 +6,11 @@
  * then the states of one tile of lanes. Built once; a run writes planes in and reads residues out.
  */
 import { laneBytes, limbCount, readResidue } from "#lib/lanes/block.ts";
+import type { LaneChunk, LaneEvaluator, LaneRuntime } from "#lib/lanes/evaluator.ts";
 import { LaneRedraws } from "#lib/lanes/mask.ts";
 import { bitLength } from "#lib/lanes/primes.ts";
 import type { AffineStep, LaneProgram, SquareStep } from "#lib/lanes/program.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { LaneChunk, LaneEvaluator, LaneRuntime } from "./evaluator.ts";
 import { MemoryImage } from "./memory-image.ts";
 import { type PackedMatrix, packMatrix } from "./packed-matrix.ts";
 import { instantiateLaneKernel, type LaneKernel } from "./wasm/kernel.ts";

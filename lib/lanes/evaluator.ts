@@ -3,8 +3,8 @@
  *
  * All implementations return the same bits (tests/contract/lane-evaluator). An evaluator is not re-entrant: one run at a time.
  */
-import type { MaskStreams } from "#lib/lanes/mask.ts";
-import type { LaneProgram } from "#lib/lanes/program.ts";
+import type { MaskStreams } from "./mask.ts";
+import type { LaneProgram } from "./program.ts";
 
 /** Names of lane runtimes, fastest first where all are there; docs and benchmarks use the same. */
 export const LANE_RUNTIMES = ["lane-simd", "ort-wasm", "tfjs-wasm", "ort-webgpu", "tfjs-webgpu"] as const;

@@ -1,0 +1,49 @@
+/**
+ * Audits of encrypted microtasks: how many lanes of a result are recomputed, and what follows.
+ *
+ * The lanes are drawn after the result is here, from cryptographic randomness (sampling.ts), and never told. An honest donor always
+ * passes: lanes are exact integers. Credit, retries, reputation and bans depend on these audits only, never on a decrypted value,
+ * which would be a decryption oracle.
+ */
+import { FluxError } from "#lib/protocol/errors.ts";
+
+/** What a donor's audits have said so far. */
+export interface LaneAuditHistory {
+  readonly accepted: number;
+  readonly refused: number;
+}
+
+/** Never fewer: a result that is wrong throughout fails on any lane; two guard against a lane that happens to be right. */
+const MIN_LANES = 2;
+/** Of every result. An audited lane costs about what a donor's does, so this is also the coordinator's share of the work. */
+const SHARE = 0.01;
+/** For a newcomer's first result: finds 5 % wrong lanes in 95 of 100 tries (0.95^60 = 0.046). */
+const NEWCOMER_LANES = 60;
+/** The newcomer's extra lanes halve with every so many accepted results: some 350 lanes a donor in all, a second of one core. */
+const HALVING_RESULTS = 4;
+
+/** How many lanes of a result to recompute. A donor that was ever refused stays a newcomer. */
+export function lanesToAudit(laneCount: number, { accepted, refused }: LaneAuditHistory): number {
+  const usual = Math.max(MIN_LANES, Math.ceil(laneCount * SHARE));
+  const newcomer = refused > 0 ? NEWCOMER_LANES : Math.floor(NEWCOMER_LANES / 2 ** (accepted / HALVING_RESULTS));
+  return Math.min(laneCount, Math.max(usual, newcomer));
+}
+
+/** The chance that a result with `wrongLanes` of `laneCount` passes an audit of `audited` lanes (drawn without repetition). */
+export function passProbability(laneCount: number, wrongLanes: number, audited: number): number {
+  let probability = 1;
+  for (let i = 0; i < audited; i++) probability *= Math.max(0, laneCount - wrongLanes - i) / (laneCount - i);
+  return probability;
+}
+
+export type LaneAuditVerdict =
+  | { readonly accepted: true; readonly auditedLanes: number }
+  | { readonly accepted: false; readonly auditedLanes: number; readonly error: FluxError };
+
+/** One wrong lane refuses the whole result. The error names no lane: which ones were looked at stays unknown. */
+export function laneAuditVerdict(auditedLanes: number, wrongLanes: readonly number[]): LaneAuditVerdict {
+  if (wrongLanes.length === 0) return { accepted: true, auditedLanes };
+  const detail =
+    "The result differs from a recomputed sample. Reload the page; if it happens again, this device computes wrongly.";
+  return { accepted: false, auditedLanes, error: new FluxError("audit_failed", detail) };
+}
