@@ -208,10 +208,22 @@ export const batches = sqliteTable(
     state: text().notNull(),
     /** Payload of the batch in the object store; null where the stage's source knows (a dataset). */
     objectName: text("object_name"),
+    /** Encrypted batches: the public seed of their masks, and which of the job's keys they are under. */
+    maskSeed: text("mask_seed").references(() => maskSeeds.seed),
+    keyGeneration: integer("key_generation").notNull().default(0),
     createdAtMs: createdAtMs(),
   },
   (table) => [primaryKey({ columns: [table.stageId, table.batch] })],
 );
+
+/**
+ * Every mask seed that was ever used. Two batches under one mask would differ by their messages, so a seed that is here can
+ * never be written again: the primary key refuses it. Rows outlive their batches on purpose.
+ */
+export const maskSeeds = sqliteTable("mask_seeds", {
+  seed: text().primaryKey(),
+  createdAtMs: createdAtMs(),
+});
 
 /** Ranges that were leased at least once. What no row covers was never leased. */
 export const microtasks = sqliteTable(

@@ -189,6 +189,13 @@ export const BatchRecord = z.object({
   unitsPerPrime: z.int().positive(),
   state: BatchState,
   objectName: ObjectName.nullable(),
+  /** Encrypted batches: 16 bytes, hex; public, and never used for a second batch. */
+  maskSeed: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .nullable(),
+  /** Which of the job's keys it is encrypted under: a batch that did not decrypt is done anew under a new one. */
+  keyGeneration: count,
   createdAtMs: atMs,
 });
 export type BatchRecord = z.infer<typeof BatchRecord>;

@@ -185,7 +185,10 @@ export interface Store {
     setState(id: StageId, state: StageState): Promise<void>;
     /** What may be served under /artefacts/{digest}; undefined for everything else. */
     artefact(digest: Digest): Promise<Artefact | undefined>;
+    /** @throws FluxError conflict where the batch's mask seed was used before */
     insertBatch(batch: BatchRecord): Promise<void>;
+    /** A batch is done anew: its results and microtasks are forgotten, its row is replaced, and its stage is open again. */
+    replaceBatch(batch: BatchRecord): Promise<void>;
     batches(id: StageId): Promise<readonly BatchRecord[]>;
     setBatchState(id: StageId, batch: number, state: BatchRecord["state"]): Promise<void>;
   };
@@ -198,8 +201,6 @@ export interface Store {
     accept(acceptance: Acceptance): Promise<"accepted" | "duplicate">;
     /** Written behind. */
     end(ended: EndedLease): void;
-    /** Forgets the results and microtasks of a batch, whose units are then leasable again (a batch that is done anew). */
-    resetBatch(stageId: StageId, batch: number): Promise<void>;
     /** Accepted results of a stage in the order of batch, prime, unit; `after` pages on. */
     results(
       stageId: StageId,

@@ -135,7 +135,17 @@ export function sampleStage(tenantId: TenantId, jobId: JobId): StageRecord {
 }
 
 export function sampleBatch(stageId: StageId, batch = 0, primes = 1, unitsPerPrime = 100): BatchRecord {
-  return { stageId, batch, primes, unitsPerPrime, state: "open", objectName: null, createdAtMs: 1_000 };
+  return {
+    stageId,
+    batch,
+    primes,
+    unitsPerPrime,
+    state: "open",
+    objectName: null,
+    maskSeed: null,
+    keyGeneration: 0,
+    createdAtMs: 1_000,
+  };
 }
 
 export function sampleMicrotask(stageId: StageId, unitStart: number, unitCount: number): MicrotaskRecord {

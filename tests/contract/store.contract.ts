@@ -239,8 +239,34 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         }
         expect(seen).toEqual(["0.0.0", "0.0.50", "0.1.0", "0.1.50", "1.0.0", "1.1.0"]);
         expect(await store.work.results(stage.id, { batch: 1 })).toHaveLength(2);
-        await store.work.resetBatch(stage.id, 0);
-        expect(await store.work.results(stage.id)).toHaveLength(2);
+      });
+
+      it("forgets the results of a batch that is done anew, and opens its stage again", async () => {
+        const stage = sampleStage(mine.tenantId, mine.job.id);
+        await store.stages.insert(stage, 1, [sampleBatch(stage.id, 0), sampleBatch(stage.id, 1)]);
+        for (const batch of [0, 1]) {
+          const grant = sampleGrant({ ...sampleMicrotask(stage.id, 0, 100), batch });
+          store.work.grant(grant);
+          await store.work.accept(sampleAcceptance(grant));
+        }
+        await store.stages.setState(stage.id, "completed");
+        const anew = { ...sampleBatch(stage.id, 0), maskSeed: "ab".repeat(16), keyGeneration: 1 };
+        await store.stages.replaceBatch(anew);
+        expect((await store.work.results(stage.id)).map(({ batch }) => batch)).toEqual([1]);
+        expect((await store.stages.batches(stage.id))[0]).toEqual(anew);
+        expect((await store.stages.get(stage.id)).state).toBe("open");
+      });
+
+      it("never takes a mask seed twice, not even after its batch is gone", async () => {
+        const stage = sampleStage(mine.tenantId, mine.job.id);
+        const seeded = (batch: number, seed: string) => ({ ...sampleBatch(stage.id, batch), maskSeed: seed });
+        await store.stages.insert(stage, 1, [seeded(0, "00".repeat(16))]);
+        const reused = { code: "conflict" };
+        await expect(store.stages.insertBatch(seeded(1, "00".repeat(16)))).rejects.toMatchObject(reused);
+        await store.stages.replaceBatch(seeded(0, "11".repeat(16)));
+        await expect(store.stages.insertBatch(seeded(1, "00".repeat(16)))).rejects.toMatchObject(reused);
+        await expect(store.stages.replaceBatch(seeded(0, "11".repeat(16)))).rejects.toMatchObject(reused);
+        expect((await store.stages.batches(stage.id)).map(({ maskSeed }) => maskSeed)).toEqual(["11".repeat(16)]);
       });
 
       it("keeps failures, reasons and quarantine", async () => {

@@ -168,6 +168,26 @@ export class Dispatcher {
     const work = this.#stages.get(batch.stageId);
     if (!work) throw new FluxError("conflict", `Stage ${batch.stageId} is not open: it takes no more batches.`);
     await this.#store.stages.insertBatch(batch);
+    this.#lease(work, batch);
+  }
+
+  /** A completed batch is done anew from another payload: its results are forgotten, its units can be leased again. */
+  async redoBatch(batch: BatchRecord): Promise<void> {
+    const work = this.#stages.get(batch.stageId);
+    await this.#store.stages.replaceBatch(batch);
+    if (work) {
+      work.removeBatch(batch.batch);
+      this.#lease(work, batch);
+      return;
+    }
+    const nowMs = this.#clock.nowMs();
+    const open = (await this.#store.work.openStages()).find(({ stage }) => stage.id === batch.stageId);
+    if (!open) throw new FluxError("not_found", `There is no stage ${batch.stageId}.`);
+    this.#stages.set(batch.stageId, restoreStage(this.#board, open, nowMs, nowMs).work);
+    this.#waiters.wake();
+  }
+
+  #lease(work: StageWork, batch: BatchRecord): void {
     const added = new StageWork(work.record);
     added.addBatch(batch, 0);
     work.addBatch(batch, 0);

@@ -44,6 +44,16 @@ export class StageWork {
     this.batches.set(record.batch, { record, openUnits: units - unitsAccepted, completed: record.state !== "open" });
   }
 
+  /** A completed batch whose results were forgotten. */
+  removeBatch(batch: number): void {
+    const work = this.batches.get(batch);
+    if (!work) return;
+    const units = work.record.primes * work.record.unitsPerPrime;
+    this.#units -= units;
+    this.#unitsAccepted -= units - work.openUnits;
+    this.batches.delete(batch);
+  }
+
   accepted(batch: number, units: number, checkedUnits: number, nowMs: number): void {
     this.#unitsAccepted += units;
     this.#microtasksAccepted++;

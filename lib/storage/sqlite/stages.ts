@@ -36,6 +36,18 @@ export function sqliteStages(
       .all()
       .map((row) => BatchRecord.parse(row));
 
+  function writeBatch(batch: BatchRecord): void {
+    if (batch.maskSeed !== null) claimSeed(batch.maskSeed, batch.createdAtMs);
+    drizzle.insert(t.batches).values(batch).run();
+  }
+
+  function claimSeed(seed: string, createdAtMs: number): void {
+    const { changes } = drizzle.insert(t.maskSeeds).values({ seed, createdAtMs }).onConflictDoNothing().run();
+    if (changes === 0) {
+      throw new FluxError("conflict", "This mask seed was used before: encrypt the batch again under a fresh one.");
+    }
+  }
+
   const stages: Store["stages"] = {
     async insert(stage, specBytes, first) {
       const { tenantId: _tenant, privacy: _privacy, ...row } = stage;
@@ -45,7 +57,7 @@ export function sqliteStages(
         for (const { digest, bytes } of artefacts) {
           drizzle.insert(t.artefacts).values({ digest, stageId: stage.id, bytes }).onConflictDoNothing().run();
         }
-        for (const batch of first) drizzle.insert(t.batches).values(batch).run();
+        for (const batch of first) writeBatch(batch);
       });
     },
     async get(id) {
@@ -64,7 +76,22 @@ export function sqliteStages(
       return row && Artefact.parse(row);
     },
     async insertBatch(batch) {
-      await commits.writeNow(() => drizzle.insert(t.batches).values(batch).run());
+      await commits.writeNow(() => writeBatch(batch));
+    },
+    async replaceBatch(batch) {
+      await commits.writeNow(() => {
+        const { stageId } = batch;
+        drizzle
+          .delete(t.microtasks)
+          .where(and(eq(t.microtasks.stageId, stageId), eq(t.microtasks.batch, batch.batch)))
+          .run();
+        drizzle
+          .delete(t.batches)
+          .where(and(eq(t.batches.stageId, stageId), eq(t.batches.batch, batch.batch)))
+          .run();
+        writeBatch(batch);
+        drizzle.update(t.stages).set({ state: "open" }).where(eq(t.stages.id, stageId)).run();
+      });
     },
     async batches(id) {
       return batches(id);

@@ -135,10 +135,6 @@ export function sqliteWork(sqlite: Sqlite, commits: GroupCommit, stages: StageRe
       commits.post(() => writeEnd(ended));
     },
 
-    async resetBatch(stageId, batch) {
-      await commits.writeNow(() => statements.deleteMicrotasksOfBatch.run(stageId, batch));
-    },
-
     async results(stageId, { batch, after, limit = 1_000 } = {}) {
       commits.flush();
       const from = after ?? { batch: -1, prime: -1, unitStart: -1 };
@@ -197,7 +193,6 @@ function prepare(sqlite: Sqlite) {
       `insert into refusals (microtask_id, stage_id, donor_id, code, detail, created_at_ms)
        select id, stage_id, ?, ?, ?, ? from microtasks where id = ?`,
     ),
-    deleteMicrotasksOfBatch: sqlite.prepare("delete from microtasks where stage_id = ? and batch = ?"),
     selectAccepted: sqlite.prepare<[StageId], UnitRange>(
       `select batch, prime, unit_start as unitStart, unit_count as unitCount from microtasks
        where stage_id = ? and state = 'accepted' order by batch, prime, unit_start`,
