@@ -162,7 +162,7 @@ export const LeaseReturn = z.object({
     .array(z.object({ leaseId: LeaseId, fence: z.int().positive() }))
     .min(1)
     .max(SOCKET_LIMITS.leasesPerBundle * SOCKET_LIMITS.bundlesPerDonor),
-  /** `failed` counts as an attempt against the microtask, the others do not. */
+  /** `failed`, `crashed` and `timeout` count as an attempt against the microtask, the others do not. */
   reason: z.enum(["stopped", "paused", "leaving", "frozen", "crashed", "timeout", "failed"]),
   detail: z.string().max(500).optional(),
 });
@@ -209,12 +209,12 @@ export const COORDINATOR_NOTICES = {
 export type CoordinatorNoticeName = keyof typeof COORDINATOR_NOTICES;
 export type CoordinatorNotice<Name extends CoordinatorNoticeName> = z.infer<(typeof COORDINATOR_NOTICES)[Name]>;
 
-/** Socket.IO event maps. A buffer argument is empty where the request or answer carries none. */
+/** Socket.IO event maps. Where a request or answer carries no buffer it is null (or empty: that costs a frame more). */
 export type DonorToCoordinator = {
   [Name in DonorRequestName]: (
     request: DonorRequest<Name>,
-    buffer: Uint8Array,
-    acknowledge: (answer: Answer<DonorAnswer<Name>>, buffer: Uint8Array) => void,
+    buffer: Uint8Array | null,
+    acknowledge: (answer: Answer<DonorAnswer<Name>>, buffer: Uint8Array | null) => void,
   ) => void;
 };
 export type CoordinatorToDonor = {

@@ -185,8 +185,12 @@ class Run {
   }
 }
 
+const RUNS = Number(process.env.FLUX_PROPERTY_RUNS ?? 60);
+
 describe("random lives of leases", () => {
-  it("end with exactly one accepted result per unit and nothing acknowledged lost", async () => {
+  it("end with exactly one accepted result per unit and nothing acknowledged lost", {
+    timeout: RUNS * 1_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         const run = new Run();
@@ -203,7 +207,7 @@ describe("random lives of leases", () => {
           await run.harness.dispose();
         }
       }),
-      { numRuns: Number(process.env.FLUX_PROPERTY_RUNS ?? 60), endOnFailure: false },
+      { numRuns: RUNS, endOnFailure: false },
     );
   });
 });
