@@ -6,15 +6,18 @@ import type { DatasetDescription, DatasetFormat, Preprocessing } from "../protoc
 import { FluxError } from "../protocol/errors.ts";
 import { NarrowingFailed } from "./array-writer.ts";
 import { type ByteStream, takeFrom } from "./byte-stream.ts";
-import type { IngestContext, Ingested } from "./context.ts";
+import type { Decoders, IngestContext, Ingested } from "./context.ts";
 import { readCsv } from "./csv.ts";
 import { describeDataset } from "./describe.ts";
 import { unpack } from "./gzip.ts";
+import { readImages } from "./images.ts";
 import { readJsonl } from "./jsonl.ts";
 import { npyInput } from "./npy.ts";
 import { readNpyFile, readNpz } from "./npz.ts";
+import { readParquet } from "./parquet.ts";
 import type { SectionSink } from "./sections.ts";
 import { type ByteSource, streamOf } from "./source.ts";
+import { readZipDirectory } from "./zip.ts";
 
 export interface IngestOptions {
   /** Shown in errors and used to tell formats apart; never as a path. */
@@ -25,6 +28,8 @@ export interface IngestOptions {
   readonly columns?: readonly string[];
   readonly labelColumn?: string;
   readonly idColumn?: string;
+  /** Needed for images, and for Parquet files packed with zstd or brotli. */
+  readonly decoders?: Decoders;
 }
 
 /** Throws a FluxError (dataset_…) that names row, column or entry and the fix. */
@@ -39,12 +44,13 @@ export async function ingestDataset(
   const packed = startsWith(await source.read(0, Math.min(4, source.bytes)), [0x1f, 0x8b]);
   const open = () =>
     packed ? unpack("gzip", streamOf(source), { name, packedBytes: source.bytes }) : streamOf(source);
-  const format = options.format ?? (await detectFormat(open(), name));
+  const format = options.format ?? (await detectFormat(source, open(), name));
   const preprocessing = statedPreprocessing(options);
   for (const storeAs of [null, "FP32"] as const) {
     const warnings: string[] = [];
     try {
-      const context = { source, name, preprocessing, sink, storeAs, warnings, open };
+      const decoders = options.decoders ?? {};
+      const context = { source, name, preprocessing, sink, storeAs, warnings, decoders, open };
       return describeDataset(format, await readFormat(format, packed, context), context);
     } catch (error) {
       if (!(error instanceof NarrowingFailed)) throw error;
@@ -65,8 +71,9 @@ async function readFormat(format: DatasetFormat, packed: boolean, context: Inges
     case "npz":
       return readNpz(unpackedFirst(format, packed, context));
     case "parquet":
+      return readParquet(unpackedFirst(format, packed, context));
     case "images":
-      throw new FluxError("unsupported_media_type", `${format} is not read yet: convert the data to CSV or NPY.`);
+      return readImages(unpackedFirst(format, packed, context));
   }
 }
 
@@ -86,13 +93,20 @@ async function unpackedInput(context: IngestContext) {
   return { name: context.name, bytes, open: context.open, source: null };
 }
 
-async function detectFormat(stream: ByteStream, name: string): Promise<DatasetFormat> {
+/** NPZ is a zip of .npy entries; one that is gzipped again cannot be looked into, and is refused later. */
+async function holdsArrays(source: ByteSource, name: string): Promise<boolean> {
+  if (/\.npz$/i.test(name)) return true;
+  const magic = await source.read(0, Math.min(2, source.bytes));
+  return magic[0] === 0x50 && (await readZipDirectory(source)).some((entry) => entry.name.endsWith(".npy"));
+}
+
+async function detectFormat(source: ByteSource, stream: ByteStream, name: string): Promise<DatasetFormat> {
   const taker = takeFrom(stream);
   const start = await taker.take(64);
   await taker.close();
   if (startsWith(start, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) return "npy";
   if (startsWith(start, [0x50, 0x41, 0x52, 0x31])) return "parquet";
-  if (startsWith(start, [0x50, 0x4b])) return /\.npz$/i.test(name) ? "npz" : "images";
+  if (startsWith(start, [0x50, 0x4b])) return (await holdsArrays(source, name)) ? "npz" : "images";
   const text = new TextDecoder().decode(start).trimStart();
   return text.startsWith("{") || text.startsWith("[") ? "jsonl" : "csv";
 }

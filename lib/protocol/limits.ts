@@ -86,6 +86,14 @@ export const DATASET_LIMITS = {
   normalisedBytes: 32 * GiB,
   /** NumPy headers are some hundred bytes; structured dtypes, which are refused, make the long ones. */
   npyHeaderBytes: 64 * KiB,
+  /** 784 columns in a hundred row groups take 12 MiB; the parser makes objects of it. */
+  parquetMetadataBytes: 16 * MiB,
+  parquetMetadataValues: 4_000_000,
+  /** Writers cut pages at 1 MiB; a page is unpacked whole. */
+  parquetPageBytes: 64 * MiB,
+  parquetPageValues: 4 * MiB,
+  /** Values that one byte of a Parquet file may stand for: run lengths reach any number, real columns stay below 100. */
+  parquetValuesPerByte: 1_024,
   /** Arrays that cannot be streamed (Fortran order inside a compressed file) are held whole. */
   heldBytes: 128 * MiB,
   /** Ids are carried over into every results format. */
@@ -102,6 +110,8 @@ export const DATASET_LIMITS = {
   unpackedBytesFree: 16 * MiB,
   /** Of what a gzip or zip unpacks to, all together. */
   unpackedBytes: 64 * GiB,
+  /** Of one packed image; it is held whole. */
+  imageBytes: 64 * MiB,
   imagePixels: 64 * MiB,
   imageSidePixels: 16_384,
   /** Of one record: each is computed on its own. */

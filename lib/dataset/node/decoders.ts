@@ -1,0 +1,26 @@
+/** What Node decodes with: sharp for images, zlib for Parquet pages. */
+import { brotliDecompressSync, zstdDecompressSync } from "node:zlib";
+import sharp from "sharp";
+import { DATASET_LIMITS } from "../../protocol/limits.ts";
+import type { Decoders, WantedImage } from "../context.ts";
+
+const FIT = { stretch: "fill", cover: "cover", contain: "contain" } as const;
+
+export const nodeDecoders: Decoders = {
+  image: decodeImage,
+  zstd: (packed, bytes) => zstdDecompressSync(packed, { maxOutputLength: bytes }),
+  brotli: (packed, bytes) => brotliDecompressSync(packed, { maxOutputLength: bytes }),
+};
+
+/** Transparent pixels are shown on black; resizing is bilinear, as browsers do it. */
+async function decodeImage(file: Uint8Array<ArrayBuffer>, wanted: WantedImage): Promise<Uint8Array<ArrayBuffer>> {
+  const image = sharp(file, { limitInputPixels: DATASET_LIMITS.imagePixels, failOn: "error", sequentialRead: true })
+    .autoOrient()
+    .flatten({ background: "black" })
+    .resize(wanted.width, wanted.height, { fit: FIT[wanted.fit], background: "black", kernel: "linear" });
+  const coloured = wanted.channels === "grey" ? image.greyscale() : image.toColourspace("srgb");
+  const { data, info } = await coloured.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+  const channels = wanted.channels === "grey" ? 1 : 3;
+  if (info.channels !== channels) throw new RangeError(`${info.channels} channels`);
+  return new Uint8Array(data);
+}
