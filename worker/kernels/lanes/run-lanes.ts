@@ -14,6 +14,8 @@ export interface RunLanesOptions {
   readonly signal?: AbortSignal;
   /** Called after each chunk with the part of the run that is done, 0..1. */
   readonly onProgress?: (done: number) => void;
+  /** Awaited after each chunk: rests, and rejects where the work was given up. */
+  readonly betweenChunks?: (lanesDone: number) => Promise<void>;
 }
 
 /**
@@ -42,6 +44,7 @@ export async function runLanes(
     residues.set(await evaluator.evaluate(chunk), lane * perLane);
     lane = end;
     options.onProgress?.(lane / run.laneCount);
+    await options.betweenChunks?.(lane);
   }
   return encodeResult(program, run, residues);
 }
