@@ -116,7 +116,7 @@ function loss(network: Network, batch: tf.Tensor2D, targets: tf.Tensor): tf.Scal
   const crossEntropy = tf.mean(tf.sum(tf.mul(targets, tf.sub(logSum, shifted)), 1));
   const decay = tf.addN(Object.values(network.weights).map((weights) => tf.sum(tf.square(weights))));
   const scores = tf.mean(tf.square(logits));
-  return tf.addN<tf.Scalar>([crossEntropy, tf.mul(decay, WEIGHT_DECAY), tf.mul(scores, SCORE_DECAY)]);
+  return tf.add(tf.add(crossEntropy, tf.mul(decay, WEIGHT_DECAY)), tf.mul(scores, SCORE_DECAY));
 }
 
 /** tfjs keeps the step size in a field without a setter of its own. */
