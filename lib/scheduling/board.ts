@@ -116,9 +116,9 @@ export class Board implements BoardView {
     this.donors.set(donor.id, donor);
   }
 
-  /** The donor is gone: its attempts are given back at once. Returns them. */
+  /** The donor is gone: its attempts are given back at once, but for results that are here already. Returns them. */
   leave(donorId: DonorId): Attempt[] {
-    const attempts = this.attemptsOf(donorId);
+    const attempts = this.attemptsOf(donorId).filter((attempt) => !attempt.arrived);
     for (const attempt of attempts) this.giveBack(attempt);
     this.#attemptsOf.delete(donorId);
     this.donors.delete(donorId);
@@ -210,6 +210,17 @@ export class Board implements BoardView {
     return attempt.stage.attempts.has(attempt);
   }
 
+  /** Its result is here: it will be accepted or failed soon, and its donor is on to the next. */
+  arrived(attempt: Attempt, nowMs: number): void {
+    if (!this.isLive(attempt)) return;
+    attempt.arrived = true;
+    const donor = this.donors.get(attempt.donorId);
+    if (!donor) return;
+    donor.busyUntilMs = nowMs;
+    for (const other of this.#attemptsOf.get(attempt.donorId) ?? [])
+      if (!other.arrived) donor.busyUntilMs += other.stepMs;
+  }
+
   /** The result counts. Returns the attempts at the same microtask that lost; they may be revoked or left to finish unpaid-for. */
   accept(attempt: Attempt, tookMs: number): Attempt[] {
     if (!this.isLive(attempt)) return [];
@@ -255,9 +266,15 @@ export class Board implements BoardView {
     return "pending";
   }
 
-  /** Gives a lease more time, e.g. while its result is being checked. */
+  /** Gives a lease more time. */
   extend(attempt: Attempt, expiresAtMs: number): void {
     attempt.expiresAtMs = expiresAtMs;
+    this.#deadlines.push(attempt);
+  }
+
+  /** New expectations of an attempt whose donor changed its pace. */
+  reschedule(attempt: Attempt, to: Pick<Attempt, "stepMs" | "expectedAtMs" | "lateAtMs" | "expiresAtMs">): void {
+    Object.assign(attempt, to);
     this.#deadlines.push(attempt);
   }
 
@@ -266,7 +283,7 @@ export class Board implements BoardView {
     const due: Attempt[] = [];
     for (let top = this.#deadlines.peek(); top !== undefined && top.atMs <= nowMs; top = this.#deadlines.peek()) {
       this.#deadlines.pop();
-      if (this.isLive(top.attempt) && top.attempt.expiresAtMs <= nowMs) due.push(top.attempt);
+      if (this.isLive(top.attempt) && !top.attempt.arrived && top.attempt.expiresAtMs <= nowMs) due.push(top.attempt);
     }
     return due;
   }
@@ -334,6 +351,8 @@ export class Board implements BoardView {
       expectedAtMs: nowMs + planned.expectedInMs,
       lateAtMs: nowMs + planned.lateInMs,
       predictedMs: planned.predicted.p50,
+      stepMs: planned.stepMs,
+      arrived: false,
       reissue: planned.reissueOf !== null,
     };
     microtask.attempts.push(attempt);

@@ -17,6 +17,8 @@ const HEADROOM = 0.85;
 /** Near the end a donor takes this share of what would let all end together: later requests correct the estimate. */
 const TAIL_SHARE = 0.7;
 const MIN_SHARE_MS = 150;
+/** Leases are no longer than this share of the time left: the last ones are small enough to be raced in time. */
+const TAIL_LEASE = 0.2;
 /** How much later than the others a donor may end before its help hurts. */
 const LATE_FACTOR = 1.25;
 const LATE_MARGIN_MS = 100;
@@ -28,9 +30,11 @@ const LOOK_AHEAD = 16;
 /** The part of a bundle that is filled already. */
 export interface Filled {
   readonly leases: PlannedLease[];
-  /** p50 and p90 of it, and what it adds to the queue. */
+  /** What it adds to the donor's queue. */
   p50Ms: number;
+  /** What it takes alone. */
   p90Ms: number;
+  units: number;
 }
 
 /** Adds leases of this stage to the bundle. Returns why none could be added, or null. */
@@ -46,7 +50,10 @@ export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: F
   if (!needed && oneUnitMs > LATE_FACTOR * sooner + LATE_MARGIN_MS) return "rest-finishes-sooner-without-you";
 
   const limitMs = Math.min(request.wantMs, LEASE_LIMITS.microtaskMs) * HEADROOM - filled.p90Ms;
-  const leaseTargetMs = Math.max(MIN_LEASE_MS, bestLeaseMs(pace.overheadMs, costModel.meanSessionMs(nowMs)));
+  const leaseTargetMs = Math.max(
+    MIN_LEASE_MS,
+    Math.min(TAIL_LEASE * level, bestLeaseMs(pace.overheadMs, costModel.meanSessionMs(nowMs))),
+  );
   const expectedLeases = Math.max(1, Math.ceil(limitMs / leaseTargetMs));
   const withinLimit = costModel.unitsWithin(donor, definition, limitMs, expectedLeases);
   if (withinLimit < 1 && filled.leases.length > 0) return "rest-in-work";
@@ -95,13 +102,15 @@ function add(
   const spread = predicted.p90 / predicted.p50;
   const expectedInMs = queueMs + filled.p50Ms + stepMs;
   filled.p50Ms += stepMs;
-  filled.p90Ms += stepMs * spread;
+  filled.p90Ms += predicted.p90;
+  filled.units += units;
   filled.leases.push({
     stage,
     microtask,
     units,
     predicted,
     leaseMs: leaseMs((expectedInMs * predicted.p99) / predicted.p50),
+    stepMs,
     expectedInMs,
     lateInMs: expectedInMs * spread,
     reissueOf: null,

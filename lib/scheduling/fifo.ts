@@ -51,6 +51,7 @@ function fill({ nowMs, costModel, donor, wantMs, maxLeases }: ChooseRequest, sta
       units: wanted,
       predicted,
       leaseMs: leaseMs(queueMs + before.p99),
+      stepMs: predicted.p50,
       expectedInMs: queueMs + before.p50,
       lateInMs: queueMs + before.p90,
       reissueOf: null,

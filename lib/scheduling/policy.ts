@@ -9,9 +9,9 @@ import { type Filled, fillFrom } from "./bundle.ts";
 import { refusal } from "./filters.ts";
 import { Forecaster } from "./forecast.ts";
 import { closestReason, idle } from "./idle.ts";
-import { type Candidate, scoreTerms, totalScore } from "./score.ts";
+import { type Candidate, deadlineUrgency, scoreTerms, totalScore } from "./score.ts";
 import { TailRacer } from "./tail.ts";
-import type { ChooseRequest, IdleReason, PlannedLease, Policy, Prediction, ScoreTerms } from "./types.ts";
+import type { ChooseRequest, Decision, IdleReason, PlannedLease, Policy, Prediction, ScoreTerms } from "./types.ts";
 
 /** A bundle is filled from at most this many stages: each costs the donor an artefact. */
 const STAGES_PER_BUNDLE = 3;
@@ -34,8 +34,13 @@ export function createPolicy(): Policy {
     choose(request) {
       const { candidates, reasons } = collect(request, forecaster);
       const pending = candidates.filter(({ stage }) => stage.pendingCount > 0);
+      if (pending.length < candidates.length && pending.length > 0) {
+        // A job whose last attempts are overdue does not wait until all others are done.
+        const race = firstRace(candidates, request, racer, true);
+        if (race) return race;
+      }
       const ranked = rank(pending, request);
-      const filled: Filled = { leases: [], p50Ms: 0, p90Ms: 0 };
+      const filled: Filled = { leases: [], p50Ms: 0, p90Ms: 0, units: 0 };
       let winner: ScoreTerms | null = null;
       for (let used = 0; used < ranked.length && filled.leases.length < request.maxLeases; used++) {
         if (filled.leases.length > 0) {
@@ -43,22 +48,42 @@ export function createPolicy(): Policy {
           if (full || used >= STAGES_PER_BUNDLE) break;
         }
         const { candidate, terms } = ranked[used] as Scored;
+        const before = filled.units;
         const refused = fillFrom(candidate, request, filled);
-        if (refused === null) winner ??= terms;
-        else reasons.push(refused);
+        if (refused !== null) {
+          reasons.push(refused);
+          continue;
+        }
+        winner ??= terms;
+        // Only a stage that has nothing more makes room for the next.
+        if (filled.units - before < candidate.stage.pendingUnits) break;
       }
       if (winner) return { kind: "bundle", leases: filled.leases, predicted: wholeOf(filled.leases), terms: winner };
 
-      for (const candidate of candidates) {
-        const race = racer.plan(candidate, request);
-        if (race) return { kind: "bundle", leases: [race], predicted: race.predicted, terms: NO_TERMS };
-        reasons.push("rest-in-work");
-      }
+      const race = firstRace(candidates, request, racer, false);
+      if (race) return race;
+      if (candidates.length > 0) reasons.push("rest-in-work");
       const queueMs = Math.max(0, request.donor.busyUntilMs - request.nowMs);
       const reason = closestReason(reasons);
       return candidates.length > 0 ? idle(reason, Math.max(100, Math.min(500, queueMs / 2))) : idle(reason);
     },
   };
+}
+
+/** Races the first late attempt of a stage that has nothing pending; urgent stages race before attempts are overdue. */
+function firstRace(
+  candidates: readonly Candidate[],
+  request: ChooseRequest,
+  racer: TailRacer,
+  otherWork: boolean,
+): Decision | null {
+  for (const candidate of candidates) {
+    if (candidate.stage.pendingCount > 0) continue;
+    const urgent = deadlineUrgency(candidate.stage, candidate.forecast, request.nowMs) > 0;
+    const race = racer.plan(candidate, request, otherWork && !urgent);
+    if (race) return { kind: "bundle", leases: [race], predicted: race.predicted, terms: NO_TERMS };
+  }
+  return null;
 }
 
 const NO_TERMS: ScoreTerms = {

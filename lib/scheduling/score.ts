@@ -76,8 +76,10 @@ export function deadlineUrgency(stage: StageView, forecast: Forecast, nowMs: num
   const { deadlineAtMs } = stage.definition;
   if (deadlineAtMs === null) return 0;
   const leftMs = deadlineAtMs - nowMs;
-  const needMs = levelMs(stage, forecast);
-  if (leftMs <= 0 || needMs > HOPELESS_FACTOR * leftMs) return 0;
-  if (leftMs > URGENT_FACTOR * needMs + URGENT_MARGIN_MS) return 0;
+  // Hopeless is judged by the best case, urgent by the usual one.
+  const bestMs =
+    stage.pendingUnits / Math.max(1e-9, forecast.unitsPerMs) + (forecast.soonestMs[0] ?? Number.POSITIVE_INFINITY);
+  if (leftMs <= 0 || bestMs > HOPELESS_FACTOR * leftMs) return 0;
+  if (leftMs > URGENT_FACTOR * levelMs(stage, forecast) + URGENT_MARGIN_MS) return 0;
   return 1 + 1 / (1 + leftMs / 1000);
 }

@@ -13,6 +13,8 @@ const RACE_ALLOWANCE_MS = 3_000;
 /** A race must be expected to end at this share of the remaining time, and save at least this much. */
 const SOONER_FACTOR = 0.7;
 const SAVE_MS = 150;
+/** E[X − m | X > m] ÷ (p90 − m) for a normal with median m: 0.8 σ ÷ 1.28 σ. */
+const MEAN_EXCESS = 0.62;
 /** The order of attempts by lateness is kept this long. */
 const ORDER_LIFE_MS = 150;
 const LOOK_AT = 24;
@@ -20,21 +22,30 @@ const LOOK_AT = 24;
 export class TailRacer {
   readonly #orders = new WeakMap<StageView, { madeAtMs: number; latest: Attempt[] }>();
 
-  /** The attempt that this donor should race, as a lease; null when none is worth it. */
-  plan(candidate: Candidate, request: ChooseRequest): PlannedLease | null {
-    const { stage, pace } = candidate;
+  /**
+   * The attempt that this donor should race, as a lease; null when none is worth it.
+   * @param overdueOnly while there is other work: only attempts past their p90 are raced
+   */
+  plan({ stage, pace }: Candidate, request: ChooseRequest, overdueOnly: boolean): PlannedLease | null {
     const { donor, costModel, nowMs } = request;
     if (stage.reissuedMs > RACE_SHARE * stage.leasedMs + RACE_ALLOWANCE_MS) return null;
     const queueMs = Math.max(0, donor.busyUntilMs - nowMs);
     for (const attempt of this.#latest(stage, nowMs)) {
       const remainingMs = expectedRemainingMs(attempt, nowMs);
       if (remainingMs < SAVE_MS + pace.overheadMs + queueMs) return null;
+      if (overdueOnly && nowMs <= attempt.lateAtMs) continue;
       const { microtask } = attempt;
-      if (!stage.attempts.has(attempt) || microtask.attempts.length > 1 || !mayAttempt(donor, microtask)) continue;
+      if (
+        !stage.attempts.has(attempt) ||
+        attempt.arrived ||
+        microtask.attempts.length > 1 ||
+        !mayAttempt(donor, microtask)
+      )
+        continue;
       if (microtask.unitCount > unitsInMemory(donor, stage)) continue;
       const predicted = costModel.predict(donor, stage.definition, microtask.unitCount, 1);
       if (!predicted) return null;
-      const ownMs = queueMs + predicted.p90;
+      const ownMs = queueMs + predicted.p50;
       if (ownMs > SOONER_FACTOR * remainingMs || remainingMs - ownMs < SAVE_MS) continue;
       return {
         stage,
@@ -42,6 +53,7 @@ export class TailRacer {
         units: microtask.unitCount,
         predicted,
         leaseMs: leaseMs(queueMs + predicted.p99),
+        stepMs: predicted.p50,
         expectedInMs: queueMs + predicted.p50,
         lateInMs: queueMs + predicted.p90,
         reissueOf: attempt,
@@ -54,7 +66,7 @@ export class TailRacer {
     const kept = this.#orders.get(stage);
     if (kept && nowMs - kept.madeAtMs < ORDER_LIFE_MS) return kept.latest;
     const latest = [...stage.attempts]
-      .filter((attempt) => attempt.microtask.attempts.length === 1)
+      .filter((attempt) => !attempt.arrived && attempt.microtask.attempts.length === 1)
       .sort((a, b) => expectedRemainingMs(b, nowMs) - expectedRemainingMs(a, nowMs))
       .slice(0, LOOK_AT);
     this.#orders.set(stage, { madeAtMs: nowMs, latest });
@@ -63,10 +75,12 @@ export class TailRacer {
 }
 
 /**
- * What an attempt should still take. Past its p90 the prediction has failed: of a heavy-tailed duration, what was waited
- * already is the best guess of what is still to come.
+ * What an attempt should still take, given that it is not done. Around its expected end that is about half its spread (the
+ * mean excess of a normal); past its p90 the prediction has failed, and of a heavy-tailed duration what was waited already
+ * is the best guess of what is still to come.
  */
-export function expectedRemainingMs(attempt: Attempt, nowMs: number): number {
-  if (nowMs <= attempt.lateAtMs) return Math.max(0, attempt.expectedAtMs - nowMs);
-  return Math.max(nowMs - attempt.lateAtMs, (nowMs - attempt.leasedAtMs) / 2);
+export function expectedRemainingMs({ expectedAtMs, lateAtMs, leasedAtMs }: Attempt, nowMs: number): number {
+  const excessMs = MEAN_EXCESS * (lateAtMs - expectedAtMs);
+  if (nowMs <= lateAtMs) return Math.max(excessMs, expectedAtMs - nowMs);
+  return Math.max(excessMs, nowMs - lateAtMs, (nowMs - leasedAtMs) / 2);
 }

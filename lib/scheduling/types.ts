@@ -8,8 +8,8 @@
  * attempts at one microtask may run at once near a job's end (*re-issue*), and the first accepted one wins.
  *
  * The dispatcher's way through: `board.join(donor)`, `board.addStage(…)`, `board.addMicrotask(…)`; for every request
- * `policy.choose({board, donor, …})`, then `board.lease(decision.leases, …)`; for every end of an attempt
- * `board.accept | fail | giveBack(…)` and `costModel.observe(…)`.
+ * `policy.choose({board, donor, …})`, then `board.lease(decision.leases, …)`; when a result comes in, `board.arrived(…)`;
+ * for every end of an attempt `board.accept | fail | giveBack(…)` and `costModel.observe(…)`.
  */
 import type { DonorId, JobId, LeaseId, MicrotaskId, StageId, TenantId } from "#lib/protocol/ids.ts";
 import type { Artefact, KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
@@ -117,13 +117,17 @@ export interface Attempt {
   readonly donorId: DonorId;
   readonly fence: number;
   readonly leasedAtMs: number;
-  /** When the lease runs out (`board.extend` moves it). */
+  /** When the lease runs out; `board.extend` and `board.reschedule` move it. */
   expiresAtMs: number;
   /** When it should be done: p50 and p90, everything before it on that donor included. */
-  readonly expectedAtMs: number;
-  readonly lateAtMs: number;
+  expectedAtMs: number;
+  lateAtMs: number;
   /** p50 of its own duration; what the submitter was charged. */
   readonly predictedMs: number;
+  /** What it adds to its donor's queue. */
+  stepMs: number;
+  /** Its result is here and being checked: it neither expires nor is raced. */
+  arrived: boolean;
   readonly reissue: boolean;
 }
 
@@ -244,6 +248,8 @@ export interface PlannedLease {
   readonly leaseMs: number;
   /** Of this microtask alone. */
   readonly predicted: Prediction;
+  /** What it adds to the donor's queue: less than `predicted` where fetching overlaps computing. */
+  readonly stepMs: number;
   /** Milliseconds from now until it should be done (p50, p90), all before it on that donor included. */
   readonly expectedInMs: number;
   readonly lateInMs: number;

@@ -76,6 +76,7 @@ function restoreLease(
     units: microtask.unitCount,
     leaseMs: expiresAtMs - nowMs,
     predicted: { p10: p50, p50, p90: p50, p99: p50 },
+    stepMs: p50,
     expectedInMs: p50,
     lateInMs: expiresAtMs - nowMs,
     reissueOf: microtask.attempts[0] ?? null,
