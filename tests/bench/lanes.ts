@@ -1,0 +1,193 @@
+/**
+ * `npm run bench:lanes`: what a donor computes per second on the CryptoNets-shaped network, one WASM thread, against the same
+ * network through node-seal's own API in the same run; where the time goes; two workers; other runtimes; bytes per record; the
+ * key-holder's milliseconds per record.
+ *
+ * Rates are given twice: by the wall clock, which is what counts on a quiet machine, and by CPU time, which is what is comparable
+ * on a busy one.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { Worker } from "node:worker_threads";
+import { auditLanes, packedLanes } from "#lib/lanes/audit.ts";
+import { laneBytes, parsePayload, parseResult, resultBytes } from "#lib/lanes/block.ts";
+import { importMaskSeed, maskStreams } from "#lib/lanes/mask.ts";
+import { scatteredMasksNode } from "#lib/lanes/mask-node.ts";
+import { nttPrimes } from "#lib/lanes/primes.ts";
+import type { LaneProgram } from "#lib/lanes/program.ts";
+import { openLaneRuntime } from "#worker/kernels/lanes/open-runtime.ts";
+import { runLanes } from "#worker/kernels/lanes/run-lanes.ts";
+import { cryptoNetsProgram } from "./lanes/cryptonets.ts";
+import { measureKeyholder } from "./lanes/keyholder.ts";
+import { measure, measureLeast, median, printTable, type Timing } from "./lanes/measure.ts";
+import { randomPayload, SEED } from "./lanes/payload.ts";
+import { measureSealApi } from "./lanes/seal-api.ts";
+import { measureTimeSplit } from "./lanes/time-split.ts";
+
+const N = 8192;
+const RECORDS = N / 2;
+const LANES = 1024;
+const RINGS = [
+  { bits: 31, count: 4 },
+  { bits: 28, count: 5 },
+] as const;
+
+console.log(`CryptoNets shape, N = ${N}, ${RECORDS} records, one WASM thread; ${cpus()[0]?.model ?? "unknown CPU"}`);
+console.log(`load average at the start: ${loadavg()[0]!.toFixed(1)} on ${cpus().length} cores`);
+
+const seal = await measureSealApi(cryptoNetsProgram(N, nttPrimes(N, 31, 4)));
+printTable(`node-seal's own API, ${RECORDS} records (scaled up from samples of each operation)`, [
+  ["operation", "times", "CPU s"],
+  ...seal.layers.map((layer) => [layer.name, String(layer.operations), (layer.cpuMs / 1000).toFixed(1)]),
+  ["all", "", (seal.cpuMs / 1000).toFixed(1)],
+]);
+
+const donors: Awaited<ReturnType<typeof measureDonor>>[] = [];
+for (const { bits, count } of RINGS) donors.push(await measureDonor(cryptoNetsProgram(N, nttPrimes(N, bits, count))));
+printTable("donor, payload bytes to result bytes (lane-simd)", [
+  ["ring", "s wall", "s CPU", "records/s wall", "records/s CPU", "× node-seal (CPU)"],
+  ...donors.map((donor) => [
+    donor.ring,
+    (donor.batch.wallMs / 1000).toFixed(2),
+    (donor.batch.cpuMs / 1000).toFixed(2),
+    perSecond(donor.batch.wallMs),
+    perSecond(donor.batch.cpuMs),
+    (seal.cpuMs / donor.batch.cpuMs).toFixed(1),
+  ]),
+]);
+printTable("of it, µs per lane undisturbed (least of 60 runs)", [
+  ["ring", "mask AES", "loading", "gathering", "product", "reduction", "squares", "audit of a lane"],
+  ...donors.map(({ ring, split }) => [
+    ring,
+    ...[split.mask, split.loading, split.gathering, split.product, split.reduction, split.squares, split.audit].map(
+      (us) => us.toFixed(2),
+    ),
+  ]),
+]);
+
+const others: { name: string; cpuMs: number }[] = [];
+for (const name of ["ort-wasm", "tfjs-wasm"] as const) {
+  const program = cryptoNetsProgram(N, nttPrimes(N, 31, 4));
+  const evaluator = await (await openLaneRuntime(name)).prepare(program);
+  const payload = await randomPayload(program, { primeIndex: 0, firstLane: 0, laneCount: 128 });
+  const { cpuMs } = await measure(3, () => runLanes(program, evaluator, payload));
+  others.push({ name, cpuMs: (cpuMs / 128) * N * 4 });
+  await evaluator.dispose();
+}
+printTable("other runtimes of the same lanes, 4 × 31 bits", [
+  ["runtime", "s CPU", "records/s CPU", "× node-seal (CPU)"],
+  ...others.map(({ name, cpuMs }) => [
+    name,
+    (cpuMs / 1000).toFixed(1),
+    perSecond(cpuMs),
+    (seal.cpuMs / cpuMs).toFixed(1),
+  ]),
+]);
+
+const threads = await measureThreads();
+console.log(
+  `\ntwo workers: ${threads.two.toFixed(0)} lanes/s against ${threads.one.toFixed(0)} of one, ${(threads.two / threads.one).toFixed(2)}×`,
+);
+
+const keyholder = await measureKeyholder(RINGS[0]);
+printTable("bytes and the key-holder", [
+  ["ring", "payload KB/record", "bytes/value·record", "result bytes/record"],
+  ...donors.map(({ ring, bytes }) => [
+    ring,
+    (bytes.down / 1000).toFixed(1),
+    bytes.downPerValue.toFixed(2),
+    bytes.up.toFixed(0),
+  ]),
+]);
+console.log(
+  `  key-holder: ${keyholder.encryptMsPerRecord.toFixed(2)} ms/record to encrypt (SEAL ${keyholder.sealMsPerRecord.toFixed(2)}, layout ${keyholder.layoutMsPerRecord.toFixed(2)}), ${keyholder.decryptMsPerRecord.toFixed(3)} ms/record to decrypt`,
+);
+
+mkdirSync("bench-results", { recursive: true });
+const report = { n: N, records: RECORDS, load: loadavg()[0], seal, donors, others, threads, keyholder };
+writeFileSync("bench-results/lanes.json", `${JSON.stringify(report, null, 2)}\n`);
+
+async function measureDonor(program: LaneProgram) {
+  const { ring, inputs, outputs, polysOut } = program;
+  const q = ring.primes[0]!;
+  const evaluator = await (await openLaneRuntime("lane-simd")).prepare(program);
+  const run = { primeIndex: 0, firstLane: 0, laneCount: LANES };
+  const payload = await randomPayload(program, run);
+  const result = parseResult(await runLanes(program, evaluator, payload), program, run);
+
+  const lanes = N * ring.primes.length;
+  const once = await measure(7, () => runLanes(program, evaluator, payload));
+  const batch: Timing = { wallMs: (once.wallMs / LANES) * lanes, cpuMs: (once.cpuMs / LANES) * lanes };
+
+  const key = await importMaskSeed(SEED);
+  const chunk = { primeIndex: 0, firstLane: 0, laneCount: evaluator.maxLanes };
+  const maskMs = await measureLeast(40, () => maskStreams(key, q, inputs, chunk));
+  const { body } = parsePayload(payload, ring, inputs);
+  const packed = body.slice(0, evaluator.maxLanes * laneBytes(q, inputs));
+  const split = await measureTimeSplit(program, {
+    primeIndex: 0,
+    laneCount: evaluator.maxLanes,
+    packed,
+    mask: await maskStreams(key, q, inputs, chunk),
+  });
+
+  // Twenty results of 13 audited lanes each: one in a hundred lanes of 1,300.
+  const audited = Array.from({ length: 20 }, (_, i) => {
+    const chosen = Array.from({ length: 13 }, (_, j) => (i * 7 + j * 71) % LANES);
+    return { run, seed: SEED, lanes: chosen, packed: packedLanes(body, q, inputs, chosen), residues: result };
+  });
+  const auditMs = await measureLeast(60, async () => {
+    const wrong = await auditLanes(program, evaluator, scatteredMasksNode, audited);
+    if (wrong.some((found) => found.length > 0)) throw new Error("an honest result failed its audit");
+  });
+  const perLane = (ms: number) => (1000 * ms) / evaluator.maxLanes;
+  const downBytes = ring.primes.reduce((sum, prime) => sum + N * laneBytes(prime, inputs), 0);
+  const upBytes = ring.primes.length * (resultBytes(program, N) - resultBytes(program, 0));
+  return {
+    ring: `${ring.primes.length} × ${Math.ceil(Math.log2(q))} bits`,
+    shape: { inputs, outputs, polysOut },
+    batch,
+    split: {
+      mask: perLane(maskMs),
+      loading: perLane(split.loadingMs),
+      gathering: perLane(split.gatheringMs),
+      product: perLane(split.productMs),
+      reduction: perLane(split.reductionMs),
+      squares: perLane(split.squaresMs),
+      audit: (1000 * auditMs) / (20 * 13),
+    },
+    bytes: { down: downBytes / RECORDS, downPerValue: downBytes / RECORDS / inputs, up: upBytes / RECORDS },
+  };
+}
+
+/** Lanes per second of one donor worker and of two at once; medians of alternating rounds. */
+async function measureThreads(): Promise<{ one: number; two: number }> {
+  const workers = await Promise.all([0, 1].map(() => startWorker()));
+  const one: number[] = [];
+  const two: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    one.push(await workers[0]!.rate());
+    const rates = await Promise.all(workers.map((worker) => worker.rate()));
+    two.push(rates.reduce((sum, rate) => sum + rate));
+  }
+  for (const worker of workers) await worker.end();
+  return { one: 1000 * median(one), two: 1000 * median(two) };
+}
+
+async function startWorker() {
+  const workerData = { n: N, ...RINGS[0], forMs: 700 };
+  const worker = new Worker(new URL("./lanes/donor-thread.ts", import.meta.url), { workerData });
+  const next = <T>() => new Promise<T>((resolve) => worker.once("message", resolve));
+  await next();
+  return {
+    rate: () => {
+      worker.postMessage("go");
+      return next<number>();
+    },
+    end: () => worker.terminate(),
+  };
+}
+
+function perSecond(batchMs: number): string {
+  return ((1000 * RECORDS) / batchMs).toFixed(0);
+}
