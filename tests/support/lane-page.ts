@@ -10,7 +10,7 @@ export interface LanePage {
 
 const page: LanePage = {
   async checkLanes(name, programs) {
-    return checkLaneRuntime(await openLaneRuntime(name, { wasmBaseUrl: "/wasm/" }), programs);
+    return checkLaneRuntime(await openLaneRuntime(name), programs);
   },
 };
 Object.assign(globalThis, { lanePage: page });

@@ -21,9 +21,3 @@ export interface MatrixProduct {
   multiply(bytes: Uint8Array, rows: number): Promise<Int32Array | Float32Array>;
   dispose(): Promise<void> | void;
 }
-
-/** Where a browser finds the runtimes' WebAssembly files (served by the same origin). Not needed in Node. */
-export interface RuntimeFiles {
-  /** URL of a folder, with a slash at its end. */
-  readonly wasmBaseUrl?: string;
-}

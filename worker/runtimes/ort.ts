@@ -28,7 +28,8 @@ export function loadOrt(build: OrtBuild, options: OrtOptions): Promise<Ort> {
 
 async function importOrt(build: OrtBuild, { threads, wasmPath = "/wasm/" }: OrtOptions): Promise<Ort> {
   const ort: Ort = build === "wasm" ? await import("onnxruntime-web/wasm") : await import("onnxruntime-web/webgpu");
-  ort.env.wasm.wasmPaths = new URL(wasmPath, globalThis.location?.href ?? import.meta.url).href;
+  // Node finds the files in the package.
+  if (globalThis.location !== undefined) ort.env.wasm.wasmPaths = new URL(wasmPath, globalThis.location.href).href;
   ort.env.wasm.numThreads = threads;
   // This realm is the worker already; a proxy would only copy everything once more.
   ort.env.wasm.proxy = false;

@@ -1,13 +1,11 @@
-/** TensorFlow.js on any backend: float32 matMul with the weights kept on the device. */
-import * as tf from "@tensorflow/tfjs-core";
-import type { MatrixRuntime, MatrixRuntimeName } from "./matrix-runtime.ts";
+/** Exact products on TensorFlow.js: float32 matMul with the weights kept on the device. */
+import type { MatrixRuntime } from "./matrix-runtime.ts";
+import { loadTfjs, type TfjsBackend } from "./tfjs.ts";
 
-/** The backend must be registered by the caller; throws if it cannot start here. */
-export async function openTfjs(name: MatrixRuntimeName, backend: string): Promise<MatrixRuntime> {
-  if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js cannot start its ${backend} backend here`);
-  await tf.ready();
+export async function openTfjsMatMul(backend: TfjsBackend, threads: number): Promise<MatrixRuntime> {
+  const tf = await loadTfjs(backend, threads);
   return {
-    name,
+    name: `tfjs-${backend}`,
     exactBelow: 2 ** 24,
     async prepare(weights, k, m) {
       const right = tf.tensor2d(Float32Array.from(weights), [k, m]);

@@ -18,7 +18,8 @@ export async function loadTfjs(backend: TfjsBackend, threads: number): Promise<T
   const core = await import("@tensorflow/tfjs-core");
   if (backend === "wasm") {
     const wasm = await import("@tensorflow/tfjs-backend-wasm");
-    wasm.setWasmPaths(new URL(WASM_PATH, globalThis.location.href).href);
+    // Node finds the files in the package.
+    if (globalThis.location !== undefined) wasm.setWasmPaths(new URL(WASM_PATH, globalThis.location.href).href);
     wasm.setThreadsCount(threads);
   } else {
     await import("@tensorflow/tfjs-backend-webgpu");

@@ -15,7 +15,6 @@ import type { Kernel, KernelContext } from "../kernel.ts";
 import { openLaneRuntime } from "./open-runtime.ts";
 import { runLanes } from "./run-lanes.ts";
 
-const WASM_FILES = { wasmBaseUrl: "/wasm/" };
 /** Enough lanes for a GPU to show what it can, few enough to take well under a second anywhere. */
 const SAMPLE_LANES = 64;
 
@@ -30,22 +29,21 @@ export const lanesKernel: Kernel<LanesStageSpec> = {
     const { runtime, evaluator } = await fastest(program, context);
     return {
       runtime,
-      run: (task, breathe) =>
-        runLanes(program, evaluator, task.payload, { betweenChunks: (lanesDone) => breathe(lanesDone) }),
+      run: (task, breathe) => runLanes(program, evaluator, task.payload, breathe),
       dispose: async () => evaluator.dispose(),
     };
   },
 };
 
-async function fastest(program: LaneProgram, { allowed }: KernelContext): Promise<Candidate> {
+async function fastest(program: LaneProgram, { allowed, threads }: KernelContext): Promise<Candidate> {
   const wanted = LANE_RUNTIMES.filter((name) => allowed.includes(name));
   const onCpu = wanted.filter((name) => !name.endsWith("webgpu"));
   const onGpu = wanted.filter((name) => name.endsWith("webgpu"));
-  let best = await firstThatWorks(program, onCpu.length > 0 ? onCpu : ["lane-simd"]);
+  let best = await firstThatWorks(program, onCpu.length > 0 ? onCpu : ["lane-simd"], threads);
   if (onGpu.length === 0) return best;
   let bestMs = await sampleMs(program, best.evaluator);
   for (const name of onGpu) {
-    const candidate = await firstThatWorks(program, [name]).catch(() => null);
+    const candidate = await firstThatWorks(program, [name], threads).catch(() => null);
     if (!candidate) continue;
     const ms = await sampleMs(program, candidate.evaluator);
     const loser = ms < bestMs ? best : candidate;
@@ -56,11 +54,15 @@ async function fastest(program: LaneProgram, { allowed }: KernelContext): Promis
 }
 
 /** @throws FluxError unavailable where none starts and passes its self-test */
-async function firstThatWorks(program: LaneProgram, names: readonly LaneRuntimeName[]): Promise<Candidate> {
+async function firstThatWorks(
+  program: LaneProgram,
+  names: readonly LaneRuntimeName[],
+  threads: number,
+): Promise<Candidate> {
   let failure: unknown;
   for (const runtime of names) {
     try {
-      const opened = await openLaneRuntime(runtime, WASM_FILES);
+      const opened = await openLaneRuntime(runtime, threads);
       return { runtime, evaluator: await opened.prepare(program) };
     } catch (error) {
       failure = error;

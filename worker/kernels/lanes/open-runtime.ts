@@ -2,19 +2,19 @@
 
 import type { LaneRuntime, LaneRuntimeName } from "#lib/lanes/evaluator.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { MatrixRuntime, RuntimeFiles } from "#worker/runtimes/matrix-runtime.ts";
+import type { MatrixRuntime } from "#worker/runtimes/matrix-runtime.ts";
 import { matrixLaneRuntime } from "./matrix-evaluator.ts";
 import { findLaneFault } from "./self-test.ts";
 import { laneSimdRuntime } from "./simd-evaluator.ts";
 
 /**
  * Opens a runtime and lets it prove itself on extreme values. Throws FluxError("unavailable") if it cannot start on this device
- * or computes a wrong bit: it must then not be used at all.
+ * or computes a wrong bit: it must then not be used at all. `threads` are those of the ML runtimes; lane-simd has one per worker.
  */
-export async function openLaneRuntime(name: LaneRuntimeName, files: RuntimeFiles = {}): Promise<LaneRuntime> {
+export async function openLaneRuntime(name: LaneRuntimeName, threads = 1): Promise<LaneRuntime> {
   let fault: string | undefined;
   try {
-    const runtime = name === "lane-simd" ? laneSimdRuntime : matrixLaneRuntime(await openMatrixRuntime(name, files));
+    const runtime = name === "lane-simd" ? laneSimdRuntime : matrixLaneRuntime(await openMatrixRuntime(name, threads));
     fault = await findLaneFault(runtime);
     if (fault === undefined) return runtime;
   } catch (cause) {
@@ -28,18 +28,15 @@ export async function openLaneRuntime(name: LaneRuntimeName, files: RuntimeFiles
   );
 }
 
-async function openMatrixRuntime(
-  name: Exclude<LaneRuntimeName, "lane-simd">,
-  files: RuntimeFiles,
-): Promise<MatrixRuntime> {
+async function openMatrixRuntime(name: Exclude<LaneRuntimeName, "lane-simd">, threads: number): Promise<MatrixRuntime> {
   switch (name) {
     case "ort-wasm":
-      return (await import("#worker/runtimes/ort-wasm.ts")).openOrtWasm(files);
+      return (await import("#worker/runtimes/ort-matmul.ts")).openOrtWasm(threads);
     case "ort-webgpu":
-      return (await import("#worker/runtimes/ort-webgpu.ts")).openOrtWebGpu(files);
+      return (await import("#worker/runtimes/ort-matmul.ts")).openOrtWebGpu(threads);
     case "tfjs-wasm":
-      return (await import("#worker/runtimes/tfjs-wasm.ts")).openTfjsWasm(files);
+      return (await import("#worker/runtimes/tfjs-matmul.ts")).openTfjsMatMul("wasm", threads);
     case "tfjs-webgpu":
-      return (await import("#worker/runtimes/tfjs-webgpu.ts")).openTfjsWebGpu();
+      return (await import("#worker/runtimes/tfjs-matmul.ts")).openTfjsMatMul("webgpu", threads);
   }
 }

@@ -9,14 +9,8 @@ import type { LaneChunk, LaneEvaluator } from "#lib/lanes/evaluator.ts";
 import { importMaskSeed, type MaskKey, maskStreams } from "#lib/lanes/mask.ts";
 import type { LaneProgram } from "#lib/lanes/program.ts";
 
-export interface RunLanesOptions {
-  /** Stops between chunks; the run then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** Called after each chunk with the part of the run that is done, 0..1. */
-  readonly onProgress?: (done: number) => void;
-  /** Awaited after each chunk: rests, and rejects where the work was given up. */
-  readonly betweenChunks?: (lanesDone: number) => Promise<void>;
-}
+/** Awaited after each chunk with the lanes done so far: rests, tells progress, and rejects where the work was given up. */
+export type BetweenChunks = (lanesDone: number) => Promise<void> | void;
 
 /**
  * Evaluates a payload. Throws FluxError("ciphertext_invalid") if the payload is malformed or for another program; the evaluator
@@ -26,7 +20,7 @@ export async function runLanes(
   program: LaneProgram,
   evaluator: LaneEvaluator,
   payloadBytes: Uint8Array,
-  options: RunLanesOptions = {},
+  betweenChunks: BetweenChunks = () => {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const payload = parsePayload(payloadBytes, program.ring, program.inputs);
   const { run } = payload;
@@ -40,11 +34,9 @@ export async function runLanes(
     const end = lane + chunk.laneCount;
     if (end < run.laneCount) next = openChunk(payload, key, end, evaluator.maxLanes);
     next.catch(ignore);
-    options.signal?.throwIfAborted();
     residues.set(await evaluator.evaluate(chunk), lane * perLane);
     lane = end;
-    options.onProgress?.(lane / run.laneCount);
-    await options.betweenChunks?.(lane);
+    await betweenChunks(lane);
   }
   return encodeResult(program, run, residues);
 }
