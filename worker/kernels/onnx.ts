@@ -27,7 +27,7 @@ export const onnxKernel: Kernel<OnnxStageSpec> = {
     const session = context.allowed.includes("ort-webgpu") ? await fasterSession(spec, model, context) : null;
     if (session) return prepared(spec, session.session, session.runtime);
     const ort = await loadOrt("wasm", context);
-    return prepared(spec, await openSession(ort, "wasm", spec, model), "ort-wasm");
+    return prepared(spec, await openOnnxSession(ort, "wasm", spec, model), "ort-wasm");
   },
 };
 
@@ -45,11 +45,11 @@ async function fasterSession(spec: OnnxStageSpec, model: Uint8Array<ArrayBuffer>
   let gpu: Session;
   try {
     ort = await loadOrt("webgpu", context);
-    gpu = await openSession(ort, "webgpu", spec, model);
+    gpu = await openOnnxSession(ort, "webgpu", spec, model);
   } catch {
     return null;
   }
-  const wasm = await openSession(ort, "wasm", spec, model);
+  const wasm = await openOnnxSession(ort, "wasm", spec, model);
   const sample = sampleInputs(spec, spec.batchRecords);
   try {
     const expected = await timed(wasm.runBatch, sample, spec.batchRecords);
@@ -72,7 +72,8 @@ async function timed(runBatch: RunBatch, inputs: readonly TensorData[], records:
   return { values, ms: (performance.now() - startMs) / TIMED_RUNS };
 }
 
-async function openSession(
+/** One model on one backend. The coordinator checks results with the same function. */
+export async function openOnnxSession(
   ort: Ort,
   backend: "wasm" | "webgpu",
   spec: OnnxStageSpec,
