@@ -40,6 +40,12 @@ export async function* unpack(
   }
 }
 
+/** A gzip file ends with its unpacked length modulo 2^32 (RFC 1952, 2.3.1): an honest bomb is refused before it is opened. */
+export function checkDeclared(tail: Uint8Array, { name, packedBytes }: UnpackBounds): void {
+  const declared = tail.reduceRight((value, byte) => value * 256 + byte, 0);
+  if (declared > Math.max(DATASET_LIMITS.unpackedBytesFree, packedBytes * DATASET_LIMITS.zipRatio)) throw bomb(name);
+}
+
 /** `ReadableStream.from`, which Chromium lacks. */
 function readable(chunks: ByteStream): ReadableStream<Uint8Array<ArrayBuffer>> {
   const iterator = chunks[Symbol.asyncIterator]();

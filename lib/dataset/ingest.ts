@@ -9,7 +9,7 @@ import { type ByteStream, takeFrom } from "./byte-stream.ts";
 import type { Decoders, IngestContext, Ingested } from "./context.ts";
 import { readCsv } from "./csv.ts";
 import { describeDataset } from "./describe.ts";
-import { unpack } from "./gzip.ts";
+import { checkDeclared, unpack } from "./gzip.ts";
 import { readImages } from "./images.ts";
 import { readJsonl } from "./jsonl.ts";
 import { npyInput } from "./npy.ts";
@@ -18,6 +18,8 @@ import { readParquet } from "./parquet.ts";
 import type { SectionSink } from "./sections.ts";
 import { type ByteSource, streamOf } from "./source.ts";
 import { readZipDirectory } from "./zip.ts";
+
+const GZIP = [0x1f, 0x8b];
 
 export interface IngestOptions {
   /** Shown in errors and used to tell formats apart; never as a path. */
@@ -41,7 +43,8 @@ export async function ingestDataset(
   if (source.bytes === 0)
     throw new FluxError("dataset_empty", "The file is empty: upload one with at least one record.");
   const name = options.fileName ?? "the file";
-  const packed = startsWith(await source.read(0, Math.min(4, source.bytes)), [0x1f, 0x8b]);
+  const packed = source.bytes > 18 && startsWith(await source.read(0, 2), GZIP);
+  if (packed) checkDeclared(await source.read(source.bytes - 4, 4), { name, packedBytes: source.bytes });
   const open = () =>
     packed ? unpack("gzip", streamOf(source), { name, packedBytes: source.bytes }) : streamOf(source);
   const format = options.format ?? (await detectFormat(source, open(), name));
@@ -104,6 +107,9 @@ async function detectFormat(source: ByteSource, stream: ByteStream, name: string
   const taker = takeFrom(stream);
   const start = await taker.take(64);
   await taker.close();
+  if (startsWith(start, GZIP)) {
+    throw new FluxError("dataset_unreadable", `"${name}" is gzip inside gzip: upload it compressed once.`);
+  }
   if (startsWith(start, [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59])) return "npy";
   if (startsWith(start, [0x50, 0x41, 0x52, 0x31])) return "parquet";
   if (startsWith(start, [0x50, 0x4b])) return (await holdsArrays(source, name)) ? "npz" : "images";
