@@ -34,7 +34,7 @@ export class Forecaster {
     const donors = board.donorList.length;
     if (kept && nowMs < kept.untilMs && Math.abs(donors - kept.forecast.donorsOnline) * 10 <= donors)
       return kept.forecast;
-    const forecast = make(stage, board, costModel, nowMs);
+    const forecast = forecastNow(stage, board, costModel, nowMs);
     const lifeMs = Math.max(LIFE_MS, Math.min(LIFE_MAX_MS, LIFE_SHARE_OF_REST * levelMs(stage, forecast)));
     this.#forecasts.set(stage, { forecast, untilMs: nowMs + lifeMs });
     return forecast;
@@ -48,6 +48,21 @@ export function levelMs(stage: StageView, forecast: Forecast): number {
     : Number.POSITIVE_INFINITY;
 }
 
+/** Milliseconds until the stage is done at its submitter's fair share of the fleet; null while nobody can compute it. */
+export function etaMs(stage: StageView, board: BoardView, costModel: CostModel, nowMs: number): number | null {
+  const forecast = forecastNow(stage, board, costModel, nowMs);
+  const wholeFleetMs = levelMs(stage, forecast);
+  if (!Number.isFinite(wholeFleetMs)) return null;
+  const weights = new Map<string, number>();
+  for (const { definition, pendingCount } of board.openStages) {
+    if (pendingCount > 0) weights.set(definition.submitterId, definition.weight);
+  }
+  const own = stage.definition.weight;
+  weights.set(stage.definition.submitterId, own);
+  const all = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
+  return (wholeFleetMs - forecast.queueMs) * (all / own) + forecast.queueMs;
+}
+
 /** When the `units` soonest donors could each have done one unit. */
 export function soonestFor(units: number, forecast: Forecast): number {
   const { soonestMs, eligibleDonors } = forecast;
@@ -56,7 +71,8 @@ export function soonestFor(units: number, forecast: Forecast): number {
   return soonestMs[Math.min(soonestMs.length - 1, Math.max(0, index))] ?? Number.POSITIVE_INFINITY;
 }
 
-function make(stage: StageView, board: BoardView, costModel: CostModel, nowMs: number): Forecast {
+/** A fresh forecast, for reports; choices use a `Forecaster`. */
+export function forecastNow(stage: StageView, board: BoardView, costModel: CostModel, nowMs: number): Forecast {
   const donors = board.donorList;
   const count = Math.min(SAMPLE, donors.length);
   // A stride through the list, starting elsewhere each time: no donor is always or never in the sample.
