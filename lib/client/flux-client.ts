@@ -4,8 +4,8 @@
  * `detail` names the fix.
  */
 import type { z } from "zod";
-import { Problem } from "#lib/protocol/api/common.ts";
-import { type CreateJob, JobResource, type JobStatus, type ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { Problem, page } from "#lib/protocol/api/common.ts";
+import { type CreateJob, DryRun, JobResource, type JobStatus, type ResultFormat } from "#lib/protocol/api/jobs.ts";
 import {
   type CreateDataset,
   type CreateModel,
@@ -38,6 +38,8 @@ export interface WaitOptions extends RequestOptions {
 
 /** How a job may look when nothing more will happen to it. */
 const SETTLED: ReadonlySet<JobStatus> = new Set(["completed", "failed", "canceled"]);
+
+const JobPage = page(JobResource);
 
 export class FluxClient {
   readonly #options: FluxClientOptions;
@@ -75,8 +77,19 @@ export class FluxClient {
     return this.#send("POST", "/jobs", JobResource, { ...options, json: job, headers });
   }
 
+  /** What the job would cost and what donors would see; nothing is kept. */
+  planJob(job: Omit<z.input<typeof CreateJob>, "dry_run">, options: RequestOptions = {}): Promise<DryRun> {
+    return this.#send("POST", "/jobs", DryRun, { ...options, json: { ...job, dry_run: true } });
+  }
+
   job(id: JobId, options: RequestOptions = {}): Promise<JobResource> {
     return this.#send("GET", `/jobs/${id}`, JobResource, options);
+  }
+
+  /** Newest first. */
+  listJobs(range: { readonly limit?: number; readonly after?: JobId } = {}, options: RequestOptions = {}) {
+    const query = new URLSearchParams(Object.entries(range).map(([name, value]) => [name, String(value)]));
+    return this.#send("GET", `/jobs?${query}`, JobPage, options);
   }
 
   cancelJob(id: JobId, options: RequestOptions = {}): Promise<JobResource> {

@@ -14,6 +14,14 @@ const Environment = z.object({
   FLUX_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Set behind a reverse proxy that overwrites X-Forwarded-For; never where clients connect directly. */
   FLUX_TRUST_PROXY: Flag.default(false),
+  /** Other origins whose pages may open donor sockets, separated by commas. */
+  FLUX_DONOR_ORIGINS: z
+    .string()
+    .transform((list) => list.split(",").map((origin) => origin.trim()))
+    .pipe(z.array(z.url({ protocol: /^https?$/ })))
+    .default([]),
+  /** An mmdb file with countries of addresses, in place of the one that ships with Flux. */
+  FLUX_COUNTRY_FILE: z.string().optional(),
   /** Bearer token that /metrics asks for; without it, /metrics answers only connections from this machine. */
   FLUX_METRICS_TOKEN: z.string().min(16).optional(),
 });
@@ -28,6 +36,8 @@ export interface Config {
   readonly logLevel: z.infer<typeof Environment>["FLUX_LOG_LEVEL"];
   readonly publicUrl: string | null;
   readonly trustProxy: boolean;
+  readonly donorOrigins: readonly string[];
+  readonly countryFile: string | null;
   readonly metricsToken: string | null;
   /** Folder that holds `.next`, `app` and `public`. */
   readonly projectFolder: string;
@@ -50,6 +60,8 @@ export function readConfig(environment: Record<string, string | undefined>, args
     logLevel: values.FLUX_LOG_LEVEL,
     publicUrl: values.FLUX_PUBLIC_URL?.replace(/\/+$/, "") ?? null,
     trustProxy: values.FLUX_TRUST_PROXY,
+    donorOrigins: values.FLUX_DONOR_ORIGINS,
+    countryFile: values.FLUX_COUNTRY_FILE ?? null,
     metricsToken: values.FLUX_METRICS_TOKEN ?? null,
     projectFolder: resolve(import.meta.dirname, "../.."),
   };

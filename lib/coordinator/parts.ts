@@ -1,13 +1,24 @@
 /** Opens what the coordinator consists of, in the order in which the parts need each other, and closes it in reverse. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { createCostModel } from "#lib/scheduling/cost-model.ts";
+import { createPolicy } from "#lib/scheduling/policy.ts";
 import { openDiskBlobs } from "#lib/storage/disk/blobs.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import { openSqliteStore } from "#lib/storage/sqlite/store.ts";
 import type { Store } from "#lib/storage/store.ts";
+import { openCheckingPool } from "./checking/pool.ts";
+import { recordChecker } from "./checking/record-checker.ts";
+import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { openCountries } from "./countries.ts";
+import { Dispatcher } from "./dispatch/dispatcher.ts";
+import type { KernelRegistry } from "./dispatch/kernel-services.ts";
+import { type Gateway, openGateway } from "./gateway/gateway.ts";
 import { createFirstKey } from "./identity.ts";
+import { modelProbe } from "./jobs/probe.ts";
+import { recordPayloads } from "./jobs/record-payloads.ts";
 import type { Log } from "./log.ts";
 import { openApiDocument } from "./rest/openapi.ts";
 import type { Route } from "./rest/route.ts";
@@ -15,13 +26,16 @@ import { createRest, type Rest } from "./rest/router.ts";
 import { accessRoutes } from "./rest/routes/access.ts";
 import { datasetRoutes } from "./rest/routes/datasets.ts";
 import { fileRoutes } from "./rest/routes/files.ts";
+import { jobRoutes } from "./rest/routes/jobs.ts";
 import { metaRoutes } from "./rest/routes/meta.ts";
 import { modelRoutes } from "./rest/routes/models.ts";
 import { createDatasetService, type DatasetService } from "./services/datasets.ts";
 import { createFileService, type FileService } from "./services/files.ts";
+import { JobService } from "./services/jobs.ts";
 import { createModelService, type ModelService } from "./services/models.ts";
 
 export interface Services {
+  readonly jobs: JobService;
   readonly files: FileService;
   readonly models: ModelService;
   readonly datasets: DatasetService;
@@ -31,13 +45,25 @@ export interface Parts {
   readonly store: Store;
   readonly blobs: BlobStore;
   readonly objects: ObjectStore;
+  readonly dispatcher: Dispatcher;
+  readonly gateway: Gateway;
   readonly services: Services;
   readonly routes: readonly Route[];
   readonly rest: Rest;
   /** Shown once, at the very first start. */
   readonly firstKey: string | undefined;
+  /** Goes on where the last run ended; before donors are let in. */
+  readonly resume: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
+
+/** What donors are told to wait before they look for the coordinator again. */
+const RECONNECT_AFTER_MS = 2_000;
+
+/** Checks take some percent of what donors compute; two keep one slow model from holding up the others. */
+const CHECKING_THREADS = 2;
+/** How long donors may take to send what they are computing; with the rest, SIGTERM stays below 10 s. */
+const DRAIN_LEASES_MS = 4_000;
 
 export async function openParts(config: Config, log: Log, now: () => number): Promise<Parts> {
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 });
@@ -46,7 +72,35 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
   const objects = openDiskObjects(config.dataFolder);
   const firstKey = await createFirstKey(store, now());
 
+  const payloads = recordPayloads(store, objects);
+  const pool = openCheckingPool({ threads: CHECKING_THREADS });
+  const kernels: KernelRegistry = { onnx: { payloads, checker: recordChecker({ payloads, blobs, pool }) } };
+  const dispatcher = new Dispatcher({
+    store,
+    objects,
+    policy: createPolicy(),
+    costModel: createCostModel(),
+    kernels,
+    clock: systemClock,
+  });
+  const jobs = new JobService({ store, blobs, objects, queue: dispatcher, probe: modelProbe(blobs), log, now });
+  const { lifecycle } = jobs;
+  dispatcher.events.on("lease:granted", ({ jobId }) => lifecycle.leased(jobId));
+  dispatcher.events.on("result:accepted", ({ jobId }) => lifecycle.touch(jobId));
+  dispatcher.events.on("lease:ended", ({ jobId }) => lifecycle.touch(jobId));
+  dispatcher.events.on("stage:completed", ({ jobId }) => lifecycle.stageCompleted(jobId));
+  dispatcher.events.on("dispatch:failed", ({ what, error }) => log.error({ err: error, what }, "dispatch failed"));
+
+  const origins = config.publicUrl === null ? [] : [new URL(config.publicUrl).origin];
+  const gateway = await openGateway({
+    dispatcher,
+    store,
+    admission: { allowedOrigins: [...origins, ...config.donorOrigins], trustProxy: config.trustProxy },
+    countryOf: await openCountries(config.projectFolder, config.countryFile, log),
+  });
+
   const services: Services = {
+    jobs,
     files: createFileService(store, blobs, now),
     models: createModelService(store, blobs, now),
     datasets: createDatasetService({ store, blobs, objects, objectsFolder: config.dataFolder, now }),
@@ -55,11 +109,54 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...fileRoutes(services.files),
     ...modelRoutes(services.models),
     ...datasetRoutes(services.datasets),
+    ...jobRoutes(services.jobs),
     ...accessRoutes({ store, now, secure: config.publicUrl?.startsWith("https:") ?? false }),
     ...metaRoutes(() => document),
   ];
   const document = openApiDocument(routes);
   const rest = createRest({ routes, store, log, now });
 
-  return { store, blobs, objects, services, routes, rest, firstKey, close: () => store.close() };
+  return {
+    store,
+    blobs,
+    objects,
+    dispatcher,
+    gateway,
+    services,
+    routes,
+    rest,
+    firstKey,
+    async resume() {
+      const { stages, leases } = await dispatcher.restore();
+      if (stages > 0) log.info({ stages, leases }, "took up open stages");
+      await lifecycle.resume();
+    },
+    async close() {
+      dispatcher.drain();
+      gateway.drain(RECONNECT_AFTER_MS);
+      await leasesEnded(dispatcher, DRAIN_LEASES_MS);
+      await gateway.close();
+      await dispatcher.close();
+      await lifecycle.settled();
+      await pool.close();
+      await store.close();
+    },
+  };
+}
+
+/** Resolves when no lease is held any more, or after `ms`. */
+function leasesEnded(dispatcher: Dispatcher, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const check = () => {
+      if (dispatcher.leasesHeld === 0) finish();
+    };
+    const timer = setTimeout(finish, ms);
+    const stops = [dispatcher.events.on("lease:ended", check), dispatcher.events.on("result:accepted", check)];
+    function finish(): void {
+      clearTimeout(timer);
+      for (const stop of stops) stop();
+      resolve();
+    }
+    check();
+  });
 }

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Config } from "./config.ts";
 import type { Coordinator } from "./coordinator.ts";
+import { DONOR_SOCKET_PATH } from "./gateway/gateway.ts";
 import { listen } from "./http/listen.ts";
 import type { Pages } from "./http/pages.ts";
 import { answerProbe } from "./http/probes.ts";
@@ -89,10 +90,11 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
   const port = await listen(server, config);
   pages = preparePages ? await preparePages(port) : null;
   routeUpgrades(server, {
-    donorPath: "/socket.io/",
-    donors: (_request, socket) => socket.destroy(),
+    donorPath: DONOR_SOCKET_PATH,
+    donors: parts.gateway.upgrade,
     nextDevelopment: pages?.developmentUpgrade ?? null,
   });
+  await parts.resume();
   phase = "ready";
   const url = config.publicUrl ?? `http://${config.host === "127.0.0.1" ? "localhost" : config.host}:${port}`;
   log.info({ url, dataFolder: config.dataFolder }, "coordinator ready");

@@ -53,6 +53,8 @@ export async function readMultipart<Taken>(
         file.resume();
         return;
       }
+      // Whoever reads `source` hears of errors; when nobody does any more, they must still not end the process.
+      file.on("error", () => {});
       stopFile = (why) => file.destroy(why);
       let truncated = false;
       file.on("limit", () => {

@@ -1,5 +1,6 @@
 /** Jobs as the REST interface shows them. */
 import { z } from "zod";
+import { ColumnMapping } from "../datasets.ts";
 import { DatasetId, JobId, ModelId } from "../ids.ts";
 import { UPLOAD_LIMITS } from "../limits.ts";
 import { Timestamp } from "./common.ts";
@@ -23,6 +24,8 @@ export const CreateJob = z
     model: ModelId.optional(),
     models: z.array(ModelId).min(1).max(64).optional(),
     dataset: DatasetId,
+    /** Which array or columns feed which input of the model, where that is not obvious. */
+    inputs: ColumnMapping.shape.inputs.default([]),
     name: z.string().trim().min(1).max(120).optional(),
     privacy: Privacy.default("encrypted"),
     custody: Custody.optional(),
@@ -59,6 +62,8 @@ export const PublicPlan = z.object({
   seconds_with_donors_online: z.number().nullable(),
   donors_see: z.string(),
 });
+
+export type PublicPlan = z.infer<typeof PublicPlan>;
 
 export const EncryptedPlan = z.object({
   privacy: z.literal("encrypted"),
@@ -117,6 +122,8 @@ export const JobResource = z
       audits: z.int().nonnegative(),
     }),
     eta_seconds: z.number().nullable(),
+    /** Over the last seconds, while it runs. */
+    units_per_second: z.number().nullable(),
     queue_position: z.int().nonnegative().nullable(),
     /** What the job is doing or waiting for, in words. */
     why: z.string(),
@@ -128,5 +135,9 @@ export const JobResource = z
   .meta({ id: "Job" });
 export type JobResource = z.infer<typeof JobResource>;
 
-export const ResultFormat = z.enum(["json", "csv", "jsonl", "npy"]);
+/** What `dry_run` answers; nothing is kept. */
+export const DryRun = z.object({ object: z.literal("plan"), plan: Plan }).meta({ id: "DryRun" });
+export type DryRun = z.infer<typeof DryRun>;
+
+export const ResultFormat = z.enum(["json", "csv", "jsonl", "npy", "parquet"]);
 export type ResultFormat = z.infer<typeof ResultFormat>;

@@ -1,0 +1,17 @@
+import { coordinator } from "#lib/coordinator/registry.ts";
+import { NewJob } from "../../components/new-job/new-job.tsx";
+import { signedIn } from "../../session.ts";
+
+export const metadata = { title: "New job" };
+
+/** Earlier uploads that can be taken again. */
+const OFFERED = 20;
+
+export default async function NewJobPage() {
+  const caller = await signedIn();
+  if (!caller) return null;
+  const { services } = coordinator();
+  const models = await services.models.list(caller, { limit: OFFERED });
+  const datasets = await services.datasets.list(caller, { limit: OFFERED });
+  return <NewJob models={models.items} datasets={datasets.items} />;
+}

@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { page, pageQuery } from "#lib/protocol/api/common.ts";
+import { CreateJob, DryRun, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { JobId } from "#lib/protocol/ids.ts";
+import type { JobService } from "../../services/jobs.ts";
+import { jobEventStream } from "../event-stream.ts";
+import { listOf } from "../lists.ts";
+import { type Route, route } from "../route.ts";
+
+const Params = z.object({ job: JobId });
+
+export function jobRoutes(jobs: JobService): Route[] {
+  return [
+    route({
+      method: "POST",
+      path: "/jobs",
+      operation: "createJob",
+      tag: "Jobs",
+      summary: "Submit a job, or plan it with dry_run",
+      description:
+        "Everything that can be wrong is found before the job is accepted. Send an Idempotency-Key to make retries safe.",
+      scope: "jobs:write",
+      bodyKind: "json",
+      body: CreateJob,
+      idempotent: true,
+      status: 201,
+      errors: [
+        "not_found",
+        "dataset_mismatch",
+        "dataset_too_large",
+        "model_unsupported",
+        "plan_fidelity",
+        "plan_unsupported_operator",
+        "plan_too_deep",
+        "plan_range",
+        "plan_impossible",
+        "quota_exceeded",
+        "unavailable",
+      ],
+      answer: z.union([JobResource, DryRun]),
+      handle: async ({ body }, caller) => {
+        const value = await jobs.create(caller, body);
+        return value.object === "job" ? { value, headers: { Location: value.urls.self } } : { value, status: 200 };
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/jobs",
+      operation: "listJobs",
+      tag: "Jobs",
+      summary: "List jobs, newest first",
+      scope: "jobs:read",
+      query: pageQuery(JobId).extend({ status: JobStatus.optional() }),
+      answer: page(JobResource),
+      handle: async ({ query }, caller) => ({ value: listOf(await jobs.list(caller, query, query.status)) }),
+    }),
+    route({
+      method: "GET",
+      path: "/jobs/{job}",
+      operation: "getJob",
+      tag: "Jobs",
+      summary: "One job: status, counts, plan, and what it waits for in words",
+      scope: "jobs:read",
+      params: Params,
+      answer: JobResource,
+      handle: async ({ params }, caller) => ({ value: await jobs.get(caller, params.job) }),
+    }),
+    route({
+      method: "POST",
+      path: "/jobs/{job}/cancel",
+      operation: "cancelJob",
+      tag: "Jobs",
+      summary: "Cancel a job that has not ended",
+      scope: "jobs:write",
+      params: Params,
+      errors: ["conflict"],
+      answer: JobResource,
+      handle: async ({ params }, caller) => ({ value: await jobs.cancel(caller, params.job) }),
+    }),
+    route({
+      method: "GET",
+      path: "/jobs/{job}/events",
+      operation: "streamJobEvents",
+      tag: "Jobs",
+      summary: "Follow a job",
+      description:
+        "Server-sent events: `status` at every change of status, with an id for Last-Event-ID, and `job` with the whole job as it is now. Ends with the job.",
+      scope: "jobs:read",
+      params: Params,
+      query: z.object({ after: z.coerce.number().int().nonnegative().optional() }),
+      answer: { media: ["text/event-stream"], description: "Events" },
+      handle: async ({ params, query, request, signal }, caller) => {
+        await jobs.get(caller, params.job);
+        const header = Number(request.headers["last-event-id"] ?? query.after ?? 0);
+        return {
+          headers: { "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" },
+          stream: jobEventStream({
+            current: () => jobs.get(caller, params.job),
+            eventsAfter: (id) => jobs.events(caller, params.job, id),
+            watch: (listener) => jobs.lifecycle.watch(params.job, listener),
+            signal,
+            lastEventId: Number.isSafeInteger(header) && header >= 0 ? header : 0,
+          }),
+        };
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/jobs/{job}/results",
+      operation: "getResults",
+      tag: "Jobs",
+      summary: "Download results: one row a record, in dataset order",
+      scope: "jobs:read",
+      params: Params,
+      query: z.object({
+        format: ResultFormat.default("json"),
+        version: z.coerce.number().int().positive().optional(),
+      }),
+      errors: ["conflict"],
+      answer: {
+        media: [
+          "application/json",
+          "application/jsonl",
+          "text/csv",
+          "application/octet-stream",
+          "application/vnd.apache.parquet",
+        ],
+        description: "The results in the format that was asked for",
+      },
+      handle: async ({ params, query }, caller) => {
+        const { file, name, version } = await jobs.results(caller, params.job, query.format, query.version);
+        return {
+          headers: {
+            "Content-Type": file.contentType,
+            "Content-Disposition": `attachment; filename="${name}"`,
+            "Flux-Results-Version": String(version),
+          },
+          stream: file.bytes,
+        };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,252 @@
+/** Jobs, as submitters ask for them: plan, submit, watch, cancel, download. */
+import { openDataset } from "#lib/dataset/reader.ts";
+import { type ResultChunk, type ResultFile, type ResultSource, resultFile } from "#lib/dataset/results/index.ts";
+import type { CreateJob, DryRun, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { viewOf } from "#lib/protocol/decode.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import type { JobId } from "#lib/protocol/ids.ts";
+import { UPLOAD_LIMITS } from "#lib/protocol/limits.ts";
+import { StageSpec } from "#lib/protocol/stage.ts";
+import { bytesPerRecord } from "#lib/protocol/tensors.ts";
+import { freshId } from "#lib/storage/ids.ts";
+import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
+import type { DatasetRecord, JobEventRecord, JobRecord, ModelRecord } from "#lib/storage/records.ts";
+import { type Caller, type Page, type PageRequest, type Store, SYSTEM } from "#lib/storage/store.ts";
+import { objectSections } from "../dataset-sections.ts";
+import type { Identity } from "../identity.ts";
+import { isEnded, JobLifecycle } from "../jobs/lifecycle.ts";
+import { planPublic } from "../jobs/plan-public.ts";
+import type { ModelProbe } from "../jobs/probe.ts";
+import { assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
+import { jobResource } from "../jobs/view.ts";
+import type { Log } from "../log.ts";
+import type { WorkQueue } from "../work.ts";
+
+export interface JobServiceOptions {
+  readonly store: Store;
+  readonly blobs: BlobStore;
+  readonly objects: ObjectStore;
+  readonly queue: WorkQueue;
+  readonly probe: ModelProbe;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+interface Ingredients {
+  readonly models: readonly ModelRecord[];
+  readonly dataset: DatasetRecord;
+}
+
+/** Records in one chunk of a download. */
+const CHUNK_RECORDS = 4096;
+const FIRST_VERSION = 1;
+
+export class JobService {
+  readonly lifecycle: JobLifecycle;
+  readonly #options: JobServiceOptions;
+
+  constructor(options: JobServiceOptions) {
+    this.#options = options;
+    this.lifecycle = new JobLifecycle({
+      store: options.store,
+      queue: options.queue,
+      aggregate: (job) => this.#aggregate(job),
+      replan: (job) => this.#plan(job),
+      log: options.log,
+      now: options.now,
+    });
+  }
+
+  /** @throws FluxError naming what does not fit; nothing is kept then */
+  async create(caller: Identity, request: CreateJob): Promise<JobResource | DryRun> {
+    const { store, now } = this.#options;
+    const ingredients = await this.#ingredients(caller.tenantId, request);
+    refuseWhatIsNotOffered(request);
+    const planning = await this.#planPublic(request, ingredients);
+    if (request.dry_run) return { object: "plan", plan: planning.plan };
+    if ((await store.jobs.count(caller.tenantId)) >= UPLOAD_LIMITS.jobsPerTenant) {
+      throw new FluxError("quota_exceeded", `You have ${UPLOAD_LIMITS.jobsPerTenant} jobs: delete some old ones.`);
+    }
+    const job: JobRecord = {
+      id: freshId("job"),
+      tenantId: caller.tenantId,
+      name: request.name ?? `${ingredients.models[0]?.name ?? "model"} on ${ingredients.dataset.name}`.slice(0, 120),
+      status: "planning",
+      privacy: request.privacy,
+      custody: request.custody ?? "coordinator",
+      datasetId: ingredients.dataset.id,
+      request,
+      plan: null,
+      error: null,
+      createdAtMs: now(),
+      startedAtMs: null,
+      completedAtMs: null,
+    };
+    await store.jobs.insert(job);
+    try {
+      await this.lifecycle.queue(job.id, planning.plan, await planning.stages(job.id, now()));
+    } catch (error) {
+      await this.lifecycle.fail(job.id, error);
+      throw error;
+    }
+    return this.get(caller, job.id);
+  }
+
+  async get(caller: Identity, id: JobId): Promise<JobResource> {
+    return this.#resource(await this.#options.store.jobs.get(caller.tenantId, id));
+  }
+
+  async list(caller: Identity, page: PageRequest<JobId>, status?: JobStatus): Promise<Page<JobResource>> {
+    const { store } = this.#options;
+    const found = status
+      ? await store.jobs.listByStatus(caller.tenantId, status, page)
+      : await store.jobs.list(caller.tenantId, page);
+    const items: JobResource[] = [];
+    for (const job of found.items) items.push(await this.#resource(job));
+    return { items, hasMore: found.hasMore };
+  }
+
+  async cancel(caller: Identity, id: JobId): Promise<JobResource> {
+    return this.#resource(await this.lifecycle.cancel(await this.#options.store.jobs.get(caller.tenantId, id)));
+  }
+
+  /** @throws FluxError conflict while there are none */
+  async results(
+    caller: Identity,
+    id: JobId,
+    format: ResultFormat,
+    version?: number,
+  ): Promise<{ readonly file: ResultFile; readonly name: string; readonly version: number }> {
+    const job = await this.#options.store.jobs.get(caller.tenantId, id);
+    if (job.status !== "completed") {
+      throw new FluxError("conflict", `The job is ${job.status}: its results come when it is completed. Watch ${id}.`);
+    }
+    const wanted = version ?? FIRST_VERSION;
+    const file = resultFile(format, await this.#resultSource(job, wanted));
+    return { file, name: `${id}-v${wanted}${file.extension}`, version: wanted };
+  }
+
+  /** Durable events after `afterId`, oldest first. */
+  async events(caller: Identity, id: JobId, afterId: number): Promise<readonly JobEventRecord[]> {
+    const { store } = this.#options;
+    await store.jobs.get(caller.tenantId, id);
+    return store.jobEvents.after(id, afterId, 1000);
+  }
+
+  async #resource(job: JobRecord): Promise<JobResource> {
+    const { store, queue } = this.#options;
+    const live = isEnded(job.status) ? undefined : queue.progress(job.id);
+    const dataset = await store.datasets.get(SYSTEM, job.datasetId);
+    return jobResource({
+      job,
+      live: live ?? null,
+      progress: live ?? (await store.jobs.progress(job.id)),
+      records: dataset.records,
+      donorsOnline: queue.donorsOnline,
+      queuePosition: job.status === "queued" ? await this.#queuePosition(job) : null,
+    });
+  }
+
+  async #queuePosition(job: JobRecord): Promise<number> {
+    const unfinished = await this.#options.store.jobs.unfinished();
+    return unfinished.filter((other) => other.status === "queued" && other.createdAtMs < job.createdAtMs).length;
+  }
+
+  async #ingredients(caller: Caller, request: CreateJob): Promise<Ingredients> {
+    const { store } = this.#options;
+    const models: ModelRecord[] = [];
+    for (const id of request.models ?? (request.model ? [request.model] : [])) {
+      models.push(await this.#named(() => store.models.get(caller, id), `the model ${id}`, "model"));
+    }
+    const dataset = await this.#named(
+      () => store.datasets.get(caller, request.dataset),
+      `the dataset ${request.dataset}`,
+      "dataset",
+    );
+    return { models, dataset };
+  }
+
+  /** A body that names a thing which is not there is a wrong body, not a wrong address; the fix is to name another. */
+  async #named<Thing>(find: () => Promise<Thing>, what: string, param: string): Promise<Thing> {
+    try {
+      return await find();
+    } catch (error) {
+      if (error instanceof FluxError && error.code === "not_found") {
+        throw new FluxError("not_found", `There is no such thing as ${what} for this API key.`, { param });
+      }
+      throw error;
+    }
+  }
+
+  #planPublic(request: CreateJob, { models, dataset }: Ingredients) {
+    const { blobs, objects, probe, queue } = this.#options;
+    return planPublic({ blobs, objects, probe, donorsOnline: () => queue.donorsOnline }, request, models, dataset);
+  }
+
+  async #plan(job: JobRecord): Promise<void> {
+    const planning = await this.#planPublic(job.request, await this.#ingredients(SYSTEM, job.request));
+    await this.lifecycle.queue(job.id, planning.plan, await planning.stages(job.id, this.#options.now()));
+  }
+
+  async #aggregate(job: JobRecord): Promise<void> {
+    const { store, objects, blobs, now } = this.#options;
+    const [stage] = await store.stages.ofJob(job.id);
+    if (!stage) throw new Error(`${job.id} has no stage to aggregate`);
+    const dataset = await store.datasets.get(SYSTEM, job.datasetId);
+    const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await blobs.read(stage.specDigest))));
+    if (spec.kernel === "lanes") throw new Error("encrypted stages are put together by their key-holder");
+    await assemblePublic({ store, objects }, stage, spec.outputs, dataset.records, FIRST_VERSION, now());
+  }
+
+  async #resultSource(job: JobRecord, version: number): Promise<ResultSource> {
+    const { store, objects } = this.#options;
+    const description = await readResults(objects, job.id, version);
+    const dataset = await store.datasets.get(SYSTEM, job.datasetId);
+    const reader = openDataset(dataset.description, objectSections(objects, dataset.objectName));
+    const { outputs, records } = description;
+    const chunks = async function* (): AsyncGenerator<ResultChunk> {
+      for (let start = 0; start < records; start += CHUNK_RECORDS) {
+        const count = Math.min(CHUNK_RECORDS, records - start);
+        const tensors: Float32Array[] = [];
+        for (const [index, output] of outputs.entries()) {
+          const stride = bytesPerRecord({ ...output, dtype: "FP32" });
+          const range = { offset: start * stride, bytes: count * stride };
+          tensors.push(viewOf("FP32", await objects.read(resultsName(job.id, version, outputPart(index)), range)));
+        }
+        yield {
+          start,
+          ids: dataset.description.id ? await reader.readIds(start, count) : null,
+          outputs: tensors,
+        };
+      }
+    };
+    return { records, outputs, idName: dataset.description.id?.name ?? null, chunks };
+  }
+}
+
+/** Parts of the request that later versions serve; said at once rather than after an upload was computed. */
+function refuseWhatIsNotOffered(request: CreateJob): void {
+  if (request.privacy === "encrypted") {
+    throw new FluxError(
+      "unavailable",
+      'Encrypted jobs cannot be computed yet. Say privacy: "public" where the data is public.',
+      {
+        param: "privacy",
+      },
+    );
+  }
+  if (request.custody === "submitter") {
+    throw new FluxError(
+      "invalid_request",
+      "Submitter custody is for encrypted jobs: public data is visible to everyone.",
+      {
+        param: "custody",
+      },
+    );
+  }
+  if ((request.models?.length ?? 1) > 1) {
+    throw new FluxError("unavailable", "Several models in one job are not combined yet. Submit one job per model.", {
+      param: "models",
+    });
+  }
+}

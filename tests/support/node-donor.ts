@@ -1,0 +1,170 @@
+/**
+ * A donor in this process: speaks the donor protocol over a real socket and computes ONNX stages with onnxruntime-web,
+ * as a browser tab would, without the browser.
+ */
+import { createHash } from "node:crypto";
+import * as ort from "onnxruntime-web/wasm";
+import { io, type Socket } from "socket.io-client";
+import {
+  DONOR_NAMESPACE,
+  DONOR_REQUESTS,
+  type DonorAnswer,
+  type DonorRequest,
+  type DonorRequestName,
+  type Lease,
+  PROTOCOL_VERSION,
+} from "#lib/protocol/donor.ts";
+import { type OnnxStageSpec, StageSpec } from "#lib/protocol/stage.ts";
+import { runRecords } from "#worker/kernels/records.ts";
+
+export interface NodeDonorOptions {
+  readonly url: string;
+  /** Changes what an honest donor would send. */
+  readonly falsify?: (result: Uint8Array<ArrayBuffer>, lease: Lease) => Uint8Array<ArrayBuffer>;
+}
+
+export interface NodeDonor {
+  readonly accepted: () => number;
+  readonly refused: () => readonly string[];
+  /** Closes the socket and waits until nothing runs any more. */
+  readonly stop: () => Promise<void>;
+}
+
+interface Reply<Value> {
+  readonly value: Value;
+  readonly buffer: Uint8Array<ArrayBuffer>;
+}
+
+const EMPTY = new Uint8Array(0);
+const TIMINGS = { queueMs: 0, downloadMs: 1, computeMs: 10, uploadMs: 1 };
+
+export async function startNodeDonor({ url, falsify = (result) => result }: NodeDonorOptions): Promise<NodeDonor> {
+  ort.env.wasm.numThreads = 1;
+  const socket = io(`${url}${DONOR_NAMESPACE}`, { transports: ["websocket"], reconnection: false });
+  const models = new Map<string, Promise<{ spec: OnnxStageSpec; session: ort.InferenceSession }>>();
+  const refused: string[] = [];
+  let accepted = 0;
+  let stopped = false;
+
+  await request(socket, "donor:hello", {
+    protocol: PROTOCOL_VERSION,
+    useRegion: true,
+    capability: {
+      runtimes: [
+        { runtime: "ort-wasm", threads: 1, selfTestPassed: true, int8MacsPerSecond: 2e10, float32MacsPerSecond: 8e9 },
+      ],
+      memoryBytes: 2 ** 29,
+      logicalCores: 2,
+      crossOriginIsolated: false,
+      downloadBytesPerSecond: 1e8,
+      measuredAt: new Date(0).toISOString(),
+    },
+    signals: {
+      visible: true,
+      cpuShare: 1,
+      gpuShare: 1,
+      onBattery: null,
+      meteredLink: null,
+      pressure: null,
+      mainThreadLagMs: 0,
+    },
+  });
+
+  async function stage(lease: Lease) {
+    const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await artefact(url, lease.specDigest))));
+    if (spec.kernel !== "onnx") throw new Error(`this donor computes onnx stages, not ${spec.kernel}`);
+    const session = await ort.InferenceSession.create(await artefact(url, spec.model.digest));
+    return { spec, session };
+  }
+
+  async function compute(lease: Lease, payload: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    let known = models.get(lease.specDigest);
+    if (!known) {
+      known = stage(lease);
+      models.set(lease.specDigest, known);
+    }
+    const { spec, session } = await known;
+    return runRecords(
+      spec,
+      { payload, unitCount: lease.unitCount },
+      async (inputs, records) => {
+        const feeds = Object.fromEntries(
+          spec.inputs.map((input, index) => [
+            input.name,
+            new ort.Tensor(inputs[index]!, [records, ...input.model.shape]),
+          ]),
+        );
+        const results = await session.run(feeds);
+        return spec.outputs.map(({ name }) => results[name]!.data as Float32Array);
+      },
+      async () => {},
+    );
+  }
+
+  async function work(): Promise<void> {
+    while (!stopped) {
+      const { value, buffer } = await request(socket, "lease:request", {
+        wantMs: 1_000,
+        memoryBytes: 2 ** 29,
+        runtimes: ["ort-wasm"],
+        cached: [],
+      });
+      if (value.kind === "wait") continue;
+      for (const lease of value.leases) {
+        const { leaseId, fence } = lease;
+        const payload =
+          lease.inlineOffset === null
+            ? (await request(socket, "payload:get", { leaseId, fence })).buffer
+            : buffer.slice(lease.inlineOffset, lease.inlineOffset + lease.payloadBytes);
+        const result = falsify(await compute(lease, payload), lease);
+        try {
+          await request(socket, "result:submit", { leaseId, fence, runtime: "ort-wasm", timings: TIMINGS }, result);
+          accepted++;
+        } catch (error) {
+          refused.push(error instanceof Error ? error.message : String(error));
+        }
+      }
+    }
+  }
+
+  const working = work().catch((error: unknown) => {
+    if (!stopped) throw error;
+  });
+  return {
+    accepted: () => accepted,
+    refused: () => refused,
+    stop: async () => {
+      stopped = true;
+      socket.disconnect();
+      await working;
+    },
+  };
+}
+
+function request<Name extends DonorRequestName>(
+  socket: Socket,
+  name: Name,
+  message: DonorRequest<Name>,
+  buffer: Uint8Array = EMPTY,
+): Promise<Reply<DonorAnswer<Name>>> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(new Error("the socket closed"));
+    socket.once("disconnect", gone);
+    socket.emit(name, message, buffer, (answer: unknown, data: unknown) => {
+      socket.off("disconnect", gone);
+      if (typeof answer !== "object" || answer === null || !("ok" in answer)) return reject(new Error("no answer"));
+      if (answer.ok !== true) return reject(new Error("code" in answer ? String(answer.code) : "refused"));
+      const value = DONOR_REQUESTS[name].answer.parse("value" in answer ? answer.value : null);
+      const bytes = data instanceof Uint8Array ? new Uint8Array(data) : new Uint8Array(0);
+      resolve({ value: value as DonorAnswer<Name>, buffer: bytes });
+    });
+  });
+}
+
+async function artefact(url: string, digest: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(`${url}/artefacts/${digest}`);
+  if (!response.ok) throw new Error(`artefact ${digest}: ${response.status}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (createHash("sha256").update(bytes).digest("hex") !== digest) throw new Error(`artefact ${digest} is not itself`);
+  return bytes;
+}
