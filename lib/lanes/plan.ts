@@ -5,8 +5,14 @@
  * One plan may have several members (an ensemble): models that read the same ciphertexts, each with its own program.
  */
 import { z } from "zod";
+import type { Graph } from "#lib/model/graph.ts";
+import { importOnnx } from "#lib/model/onnx/import.ts";
+import { writeOnnx } from "#lib/model/onnx/write.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { LANE_LIMITS } from "./limits.ts";
+
+/** A tail is what comes after the last weighted layer: small. */
+const MAX_TAIL_CHARACTERS = 16 * 1024 * 1024;
 
 const finite = z.number();
 const count = z.int().min(1).max(LANE_LIMITS.maxWidth);
@@ -51,8 +57,8 @@ const memberSchema = z.object({
   capacity: finite.positive(),
   /** Bits after the binary point to which results are rounded: finer digits are noise that depends on the key. */
   precisionBits: z.int().min(-64).max(64),
-  /** What the key-holder computes on the decrypted values: a graph in the JSON form of graph-json.ts. */
-  tail: z.unknown(),
+  /** What the key-holder computes on the decrypted values: an ONNX model (base64) whose inputs are the program's outputs, in order. */
+  tail: z.base64().max(MAX_TAIL_CHARACTERS),
 });
 
 export const keyholderPlanSchema = z
@@ -97,4 +103,15 @@ export function recordsPerBatch(plan: KeyholderPlan): number {
 /** Ciphertexts per batch = values of a lane. */
 export function encryptedFeatures(plan: KeyholderPlan): number {
   return plan.input.index.length;
+}
+
+/** A member's tail as a plan keeps it, and back. */
+export function encodeTail(tail: Graph): string {
+  let binary = "";
+  for (const byte of writeOnnx(tail)) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+export function decodeTail(member: PlanMember): Graph {
+  return importOnnx(Uint8Array.from(atob(member.tail), (char) => char.charCodeAt(0)));
 }

@@ -62,3 +62,8 @@ export function nttPrimes(n: number, bits: number, count: number, exclude: reado
   }
   return found;
 }
+
+/** The smallest prime ≡ 1 mod 2N outside `exclude`: SEAL's special prime, of which Flux only pays the bits. */
+export function smallestNttPrime(n: number, exclude: readonly number[] = []): number {
+  for (let q = 2 * n + 1; ; q += 2 * n) if (isPrime(q) && !exclude.includes(q)) return q;
+}

@@ -1,0 +1,316 @@
+/**
+ * One model while its parameters are being chosen: its block layers in real weights, what flows through them on calibration samples,
+ * and a simulation of what quantisation and encryption noise do to its answers.
+ */
+import { type BlockLayer, findBlocks } from "./blocks.ts";
+import { compareOutputs, type Outputs, runTail } from "./fidelity.ts";
+import type { Forms } from "./forms.ts";
+import type { NormalizedGraph } from "./normal-form.ts";
+import { type InputStatistics, inputStatistics, type QuantizedLayer, quantizeLayer } from "./quantize.ts";
+
+/** What the search chooses: the encoding scale and, per affine layer, integers per unit of weight. */
+export interface Scales {
+  readonly encode: number;
+  readonly weights: readonly number[];
+}
+
+/** x̃ = (x − center)·factor, per encrypted feature. */
+export interface InputTransform {
+  readonly center: Float64Array;
+  readonly factor: Float64Array;
+}
+
+interface Layer {
+  readonly blocks: BlockLayer;
+  /** Rows that are squared; the rest is carried. The last layer squares nothing. */
+  readonly squared: number;
+  readonly means: Float64Array;
+  readonly statistics: readonly InputStatistics[];
+  readonly largestWeight: number;
+}
+
+/** Columns of the check records, and their plain answers. */
+interface CheckSet {
+  readonly columns: Float64Array[];
+  readonly count: number;
+}
+
+const ERROR_TURNS = 16;
+
+/** A weight digit is −127..127; two digits of seven bits reach 127·128 + 63. */
+export const DIGIT_LIMIT = { 1: 127, 2: 127 * 128 + 63 } as const;
+
+export class MemberModel {
+  readonly normalized: NormalizedGraph;
+  readonly layers: readonly Layer[];
+  /** Squares one after another. */
+  readonly squares: number;
+  /** `[outputs]` middle of what each output does on the samples; taken out before encryption's last step and added back after it. */
+  readonly outputCenter: Float64Array;
+  /** Largest distance of an output from its centre on the samples. */
+  readonly outputMax: number;
+  private readonly check: CheckSet;
+  private readonly realAnswers: Outputs;
+  /** `[output]` columns on the check set in real arithmetic. */
+  private readonly realOutputs: readonly Float64Array[];
+
+  /** `fit` and `check` hold this member's encrypted features, already transformed to x̃. */
+  constructor(normalized: NormalizedGraph, transform: InputTransform, fit: CheckSet, check: CheckSet) {
+    this.normalized = normalized;
+    this.check = check;
+    const { normal } = normalized;
+    const stages = [...normal.layers.map(({ forms, carried }) => ({ forms, squared: forms.rows - carried }))];
+    stages.push({ forms: normal.final, squared: 0 });
+    let basis: readonly Float64Array[] = fit.columns;
+    const layers: Layer[] = [];
+    stages.forEach(({ forms, squared }, depth) => {
+      const blocks = findBlocks(depth === 0 ? transformForms(forms, transform) : forms);
+      const means = Float64Array.from(basis, mean);
+      layers.push({
+        blocks,
+        squared,
+        means,
+        statistics: inputStatistics(blocks, basis, means),
+        largestWeight: largestWeight(blocks),
+      });
+      basis = applyReal(blocks, squared, basis, fit.count);
+    });
+    this.layers = layers;
+    this.squares = layers.length - 1;
+    this.realOutputs = this.runReal(check);
+    const { center, largest } = centres(basis, this.realOutputs);
+    this.outputCenter = center;
+    this.outputMax = largest;
+    this.realAnswers = this.answers(this.realOutputs);
+  }
+
+  get outputs(): number {
+    return this.outputCenter.length;
+  }
+
+  /** log2 of the scale of the outputs: every layer's scale is squared with everything before it. */
+  outputScaleBits(scales: Scales): number {
+    return scales.weights.reduce(
+      (bits, weight, depth) => (depth === 0 ? bits : 2 * bits) + Math.log2(weight),
+      Math.log2(scales.encode),
+    );
+  }
+
+  /** Bits of modulus that the outputs need at these scales, with `margin` of room beyond what the samples showed. */
+  modulusBits(scales: Scales, margin: number): number {
+    return this.outputScaleBits(scales) + Math.log2(2 * this.outputMax * margin);
+  }
+
+  quantize(weights: readonly number[], digits: readonly (1 | 2)[]): QuantizedLayer[] {
+    return this.layers.map(({ blocks, statistics, means }, depth) =>
+      quantizeLayer(blocks, statistics, means, weights[depth]!, DIGIT_LIMIT[digits[depth]!]),
+    );
+  }
+
+  /**
+   * Mean square error of the outputs from each source alone: encryption noise of `noise` slot units at encoding scale `encode`, and each
+   * layer's rounding.
+   */
+  errorSources(
+    scales: Scales,
+    noise: number,
+    random: () => number,
+  ): { readonly noise: number; readonly layers: number[] } {
+    const exact = this.layers.map(() => undefined);
+    const noisy = this.simulate(exact, scales.weights, noise / scales.encode, random);
+    const layers = this.layers.map(({ blocks, statistics, means }, depth) => {
+      const scale = scales.weights[depth]!;
+      const quantized = quantizeLayer(blocks, statistics, means, scale, DIGIT_LIMIT[2]);
+      return meanSquare(
+        this.realOutputs,
+        this.simulate(
+          exact.map((_, at) => (at === depth ? quantized : undefined)),
+          scales.weights,
+          0,
+          random,
+        ),
+      );
+    });
+    return { noise: meanSquare(this.realOutputs, noisy), layers };
+  }
+
+  /** Answers of the quantised network under encryption noise, compared with those of the same network in real arithmetic. */
+  simulatedFidelity(
+    quantized: readonly QuantizedLayer[],
+    scales: Scales,
+    noise: number,
+    random: () => number,
+  ): { readonly sameAnswers: number; readonly rmsError: number } {
+    const outputs = this.simulate(quantized, scales.weights, noise / scales.encode, random);
+    const errors = outputs.map((column, i) => column.map((value, s) => value - this.realOutputs[i]![s]!));
+    const { count } = this.check;
+    // A few flips among a thousand records are a coarse measure: every record is also tried with the errors of its neighbours in the
+    // order of how large outputs are (errors grow with them).
+    const order = orderBySize(this.realOutputs, count);
+    let sameAnswers = 0;
+    for (let turn = 0; turn < ERROR_TURNS; turn++) {
+      const shifted = this.realOutputs.map((column) => column.slice());
+      order.forEach((record, rank) => {
+        const neighbour = order[(rank + turn) % count]!;
+        shifted.forEach((column, i) => {
+          column[record] = column[record]! + errors[i]![neighbour]!;
+        });
+      });
+      const fidelity = compareOutputs(this.normalized.tail, this.realAnswers, this.answers(shifted), count);
+      sameAnswers += fidelity.sameAnswers / ERROR_TURNS;
+    }
+    return { sameAnswers, rmsError: Math.sqrt(meanSquare(this.realOutputs, outputs)) };
+  }
+
+  /** Outputs `[records, outputs]`, row-major, in real arithmetic with the fitted activations. */
+  plainOutputs(set: CheckSet): Float64Array {
+    return rowMajor(this.runReal(set), set.count);
+  }
+
+  private runReal(set: CheckSet): readonly Float64Array[] {
+    let values: readonly Float64Array[] = set.columns;
+    for (const { blocks, squared } of this.layers) values = applyReal(blocks, squared, values, set.count);
+    return values;
+  }
+
+  private simulate(
+    quantized: readonly (QuantizedLayer | undefined)[],
+    weights: readonly number[],
+    noise: number,
+    random: () => number,
+  ): readonly Float64Array[] {
+    const { columns, count } = this.check;
+    let values: readonly Float64Array[] =
+      noise === 0 ? columns : columns.map((column) => column.map((value) => value + noise * gaussian(random)));
+    this.layers.forEach(({ blocks, squared }, depth) => {
+      const layer = quantized[depth];
+      values =
+        layer === undefined
+          ? applyReal(blocks, squared, values, count)
+          : applyBlocks(blocks, layer.matrices, 1 / weights[depth]!, layer.bias, squared, values, count);
+    });
+    return values;
+  }
+
+  private answers(outputs: readonly Float64Array[]): Outputs {
+    return runTail(this.normalized.tail, rowMajor(outputs, this.check.count), this.check.count);
+  }
+}
+
+/** Forms over x as forms over x̃. */
+function transformForms(forms: Forms, { center, factor }: InputTransform): Forms {
+  const constant = forms.constant.slice();
+  const weight = new Float64Array(forms.weight.length);
+  for (let row = 0; row < forms.rows; row++) {
+    for (let e = forms.start[row]!; e < forms.start[row + 1]!; e++) {
+      const column = forms.column[e]!;
+      weight[e] = forms.weight[e]! / factor[column]!;
+      constant[row] = constant[row]! + forms.weight[e]! * center[column]!;
+    }
+  }
+  return { ...forms, weight, constant };
+}
+
+function applyReal(
+  layer: BlockLayer,
+  squared: number,
+  basis: readonly Float64Array[],
+  samples: number,
+): readonly Float64Array[] {
+  const matrices = layer.matrices.map(({ weights }) => weights);
+  return applyBlocks(layer, matrices, 1, layer.constant, squared, basis, samples);
+}
+
+/** One affine layer and the square after it on sample columns. */
+function applyBlocks(
+  layer: BlockLayer,
+  matrices: readonly ArrayLike<number>[],
+  unit: number,
+  bias: Float64Array,
+  squared: number,
+  basis: readonly Float64Array[],
+  samples: number,
+): readonly Float64Array[] {
+  const out = Array.from({ length: layer.rows }, (_, row) => new Float64Array(samples).fill(bias[row]!));
+  for (const block of layer.blocks) {
+    const weights = matrices[block.matrix]!;
+    const m = block.outputs.length;
+    for (let column = 0; column < m; column++) {
+      const target = out[block.outputs[column]!]!;
+      for (let row = 0; row < block.inputs.length; row++) {
+        const input = block.inputs[row]!;
+        const weight = weights[row * m + column]! * unit;
+        if (input < 0 || weight === 0) continue;
+        const source = basis[input]!;
+        for (let s = 0; s < samples; s++) target[s] = target[s]! + weight * source[s]!;
+      }
+    }
+  }
+  for (let row = 0; row < squared; row++) {
+    const values = out[row]!;
+    for (let s = 0; s < samples; s++) values[s] = values[s]! * values[s]!;
+  }
+  return out;
+}
+
+function centres(...sets: (readonly Float64Array[])[]): { center: Float64Array; largest: number } {
+  const outputs = sets[0]!.length;
+  const center = new Float64Array(outputs);
+  let largest = 1e-9;
+  for (let output = 0; output < outputs; output++) {
+    let low = Number.POSITIVE_INFINITY;
+    let high = Number.NEGATIVE_INFINITY;
+    for (const set of sets) {
+      for (const value of set[output]!) {
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    }
+    center[output] = (low + high) / 2;
+    largest = Math.max(largest, (high - low) / 2);
+  }
+  return { center, largest };
+}
+
+function largestWeight(layer: BlockLayer): number {
+  let largest = 0;
+  for (const { weights } of layer.matrices) for (const weight of weights) largest = Math.max(largest, Math.abs(weight));
+  return Math.max(largest, 1e-12);
+}
+
+function rowMajor(columns: readonly Float64Array[], rows: number): Float64Array {
+  const out = new Float64Array(rows * columns.length);
+  columns.forEach((column, i) => {
+    for (let row = 0; row < rows; row++) out[row * columns.length + i] = column[row]!;
+  });
+  return out;
+}
+
+function mean(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / Math.max(1, values.length);
+}
+
+function meanSquare(a: readonly Float64Array[], b: readonly Float64Array[]): number {
+  let sum = 0;
+  let count = 0;
+  a.forEach((column, i) => {
+    const other = b[i]!;
+    for (let s = 0; s < column.length; s++) sum += (column[s]! - other[s]!) ** 2;
+    count += column.length;
+  });
+  return sum / Math.max(1, count);
+}
+
+/** Records from the smallest outputs to the largest. */
+function orderBySize(outputs: readonly Float64Array[], records: number): number[] {
+  const size = new Float64Array(records);
+  for (const column of outputs) for (let r = 0; r < records; r++) size[r] = Math.max(size[r]!, Math.abs(column[r]!));
+  return Array.from(size.keys()).sort((a, b) => size[a]! - size[b]!);
+}
+
+/** Standard normal (Box and Muller). */
+function gaussian(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
