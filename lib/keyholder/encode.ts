@@ -19,7 +19,7 @@ export function checkRecords(plan: KeyholderPlan, records: RecordMatrix, slots: 
     );
   }
   if (rows < 1 || rows > slots) {
-    throw new FluxError("invalid_request", `A batch holds 1..${slots} records, not ${rows}.`);
+    throw new FluxError("invalid_request", `A batch holds 1..${slots} records, not ${rows}. Split the records.`);
   }
 }
 
@@ -33,32 +33,36 @@ export function encodeFeature(
   feature: number,
   slots: Float64Array,
 ): number {
-  const { input } = plan;
-  const column = input.index[feature]!;
-  const center = input.center[feature]!;
-  const factor = input.factor[feature]!;
-  const low = input.low[feature]!;
-  const high = input.high[feature]!;
   let clipped = 0;
   for (let row = 0; row < records.rows; row++) {
-    let value = records.data[row * records.features + column]!;
-    if (!(value >= low && value <= high)) {
-      if (Number.isNaN(value)) throw outside(row, column, "is not a number", "Fill or drop missing values.");
-      if (input.outside === "refuse") {
-        throw outside(
-          row,
-          column,
-          `is ${value}, outside ${low}..${high}`,
-          "Choose clipping, or calibrate on wider data.",
-        );
-      }
-      value = value < low ? low : high;
-      clipped++;
-    }
-    slots[row] = (value - center) * factor;
+    const value = records.data[row * records.features + plan.input.index[feature]!]!;
+    const inside = insideRange(plan, value, row, feature);
+    if (inside !== value) clipped++;
+    slots[row] = (inside - plan.input.center[feature]!) * plan.input.factor[feature]!;
   }
   for (let slot = records.rows; slot < slots.length; slot++) slots[slot] = slots[slot - records.rows]!;
   return clipped;
+}
+
+/** All encrypted features of one record. */
+export function encodeRecord(plan: KeyholderPlan, records: RecordMatrix, row: number, encoded: Float64Array): void {
+  for (let feature = 0; feature < encoded.length; feature++) {
+    const value = records.data[row * records.features + plan.input.index[feature]!]!;
+    const inside = insideRange(plan, value, row, feature);
+    encoded[feature] = (inside - plan.input.center[feature]!) * plan.input.factor[feature]!;
+  }
+}
+
+function insideRange({ input }: KeyholderPlan, value: number, row: number, feature: number): number {
+  const low = input.low[feature]!;
+  const high = input.high[feature]!;
+  if (value >= low && value <= high) return value;
+  const column = input.index[feature]!;
+  if (Number.isNaN(value)) throw outside(row, column, "is not a number", "Fill or drop missing values.");
+  if (input.outside === "refuse") {
+    throw outside(row, column, `is ${value}, outside ${low}..${high}`, "Choose clipping, or calibrate on wider data.");
+  }
+  return value < low ? low : high;
 }
 
 function outside(row: number, column: number, what: string, remedy: string): FluxError {

@@ -7,7 +7,7 @@
  * Fidelity through real encryption is measured by the key-holder (`planEncrypted` in lib/keyholder), which has the key that it takes.
  */
 import { evaluate } from "#lib/model/evaluate.ts";
-import { type Graph, recordElements } from "#lib/model/graph.ts";
+import { type Graph, recordElements, valueInfo } from "#lib/model/graph.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { laneBytes, maxLanesPerPayload, PAYLOAD_HEADER_BYTES, RESULT_HEADER_BYTES } from "../block.ts";
 import { LANE_LIMITS } from "../limits.ts";
@@ -31,7 +31,7 @@ export interface CalibrationRecords {
 }
 
 export interface CompileOptions {
-  /** Share of answers that quantisation and noise may not change; the fidelity of fitted activations comes on top. Default 0.999. */
+  /** Share of answers that quantisation and noise may not change; the fidelity of fitted activations comes on top. Default 0.998. */
   readonly aim?: number;
   /** Room in the modulus beyond the outputs seen in calibration. Default 1.5. */
   readonly margin?: number;
@@ -145,7 +145,7 @@ export async function compilePlan(
   const choice = searchParameters(
     members.map(({ model }) => model),
     {
-      aim: options.aim ?? 0.999,
+      aim: options.aim ?? 0.998,
       margin: options.margin ?? 1.5,
       degrees: options.degrees ?? RING_DEGREES,
       records: options.records,
@@ -253,7 +253,8 @@ function checkInputs(graphs: readonly Graph[], calibration: CalibrationRecords):
 /** Records to fit on and others to check on, spread over the dataset; the same ones where there are few. */
 function splitSamples(graphs: readonly Graph[], records: CalibrationRecords): { fit: SampleSet; check: SampleSet } {
   const widest = Math.max(
-    ...graphs.flatMap((graph) => [...graph.values.values()].map(({ shape }) => recordElements(shape))),
+    records.features,
+    ...graphs.flatMap((graph) => graph.nodes.map(({ output }) => recordElements(valueInfo(graph, output).shape))),
   );
   const most = Math.max(16, Math.floor(SAMPLE_VALUES / widest));
   const total = Math.min(records.rows, Math.min(FIT_SAMPLES + CHECK_SAMPLES, most));

@@ -3,7 +3,7 @@
  * and a simulation of what quantisation and encryption noise do to its answers.
  */
 import { type BlockLayer, findBlocks } from "./blocks.ts";
-import { compareOutputs, type Outputs, runTail } from "./fidelity.ts";
+import { type Decisions, decisionsOf, ErrorProfile } from "./error-profile.ts";
 import type { Forms } from "./forms.ts";
 import type { NormalizedGraph } from "./normal-form.ts";
 import { type InputStatistics, inputStatistics, type QuantizedLayer, quantizeLayer } from "./quantize.ts";
@@ -35,8 +35,6 @@ interface CheckSet {
   readonly count: number;
 }
 
-const ERROR_TURNS = 16;
-
 /** A weight digit is −127..127; two digits of seven bits reach 127·128 + 63. */
 export const DIGIT_LIMIT = { 1: 127, 2: 127 * 128 + 63 } as const;
 
@@ -50,7 +48,7 @@ export class MemberModel {
   /** Largest distance of an output from its centre on the samples. */
   readonly outputMax: number;
   private readonly check: CheckSet;
-  private readonly realAnswers: Outputs;
+  private readonly decisions: Decisions;
   /** `[output]` columns on the check set in real arithmetic. */
   private readonly realOutputs: readonly Float64Array[];
 
@@ -81,7 +79,7 @@ export class MemberModel {
     const { center, largest } = centres(basis, this.realOutputs);
     this.outputCenter = center;
     this.outputMax = largest;
-    this.realAnswers = this.answers(this.realOutputs);
+    this.decisions = decisionsOf(normalized.tail, this.realOutputs);
   }
 
   get outputs(): number {
@@ -134,32 +132,16 @@ export class MemberModel {
     return { noise: meanSquare(this.realOutputs, noisy), layers };
   }
 
-  /** Answers of the quantised network under encryption noise, compared with those of the same network in real arithmetic. */
-  simulatedFidelity(
+  /** Quantised and under encryption noise against real arithmetic, on the check set. */
+  simulatedErrors(
     quantized: readonly QuantizedLayer[],
     scales: Scales,
     noise: number,
     random: () => number,
-  ): { readonly sameAnswers: number; readonly rmsError: number } {
+  ): ErrorProfile {
     const outputs = this.simulate(quantized, scales.weights, noise / scales.encode, random);
     const errors = outputs.map((column, i) => column.map((value, s) => value - this.realOutputs[i]![s]!));
-    const { count } = this.check;
-    // A few flips among a thousand records are a coarse measure: every record is also tried with the errors of its neighbours in the
-    // order of how large outputs are (errors grow with them).
-    const order = orderBySize(this.realOutputs, count);
-    let sameAnswers = 0;
-    for (let turn = 0; turn < ERROR_TURNS; turn++) {
-      const shifted = this.realOutputs.map((column) => column.slice());
-      order.forEach((record, rank) => {
-        const neighbour = order[(rank + turn) % count]!;
-        shifted.forEach((column, i) => {
-          column[record] = column[record]! + errors[i]![neighbour]!;
-        });
-      });
-      const fidelity = compareOutputs(this.normalized.tail, this.realAnswers, this.answers(shifted), count);
-      sameAnswers += fidelity.sameAnswers / ERROR_TURNS;
-    }
-    return { sameAnswers, rmsError: Math.sqrt(meanSquare(this.realOutputs, outputs)) };
+    return new ErrorProfile(this.realOutputs, errors, this.decisions);
   }
 
   /** Outputs `[records, outputs]`, row-major, in real arithmetic with the fitted activations. */
@@ -190,10 +172,6 @@ export class MemberModel {
           : applyBlocks(blocks, layer.matrices, 1 / weights[depth]!, layer.bias, squared, values, count);
     });
     return values;
-  }
-
-  private answers(outputs: readonly Float64Array[]): Outputs {
-    return runTail(this.normalized.tail, rowMajor(outputs, this.check.count), this.check.count);
   }
 }
 
@@ -301,13 +279,6 @@ function meanSquare(a: readonly Float64Array[], b: readonly Float64Array[]): num
     count += column.length;
   });
   return sum / Math.max(1, count);
-}
-
-/** Records from the smallest outputs to the largest. */
-function orderBySize(outputs: readonly Float64Array[], records: number): number[] {
-  const size = new Float64Array(records);
-  for (const column of outputs) for (let r = 0; r < records; r++) size[r] = Math.max(size[r]!, Math.abs(column[r]!));
-  return Array.from(size.keys()).sort((a, b) => size[a]! - size[b]!);
 }
 
 /** Standard normal (Box and Muller). */

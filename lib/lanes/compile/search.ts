@@ -7,6 +7,7 @@
  * judged by simulated answers.
  */
 import { FluxError } from "#lib/protocol/errors.ts";
+import type { ErrorProfile } from "./error-profile.ts";
 import { DIGIT_LIMIT, type MemberModel, type Scales } from "./member.ts";
 import { choosePrimes, maxModulusBits, modulusBits, type PlanRing, slotNoise, wireBits } from "./rings.ts";
 
@@ -31,31 +32,29 @@ export interface Choice {
 }
 
 /** Scales at which the errors' sources are measured. */
-const REFERENCE = { encode: 2 ** 14, weightLimit: 63 } as const;
+const REFERENCE = { encode: 2 ** 14, weightLimit: 63, noise: slotNoise(8192) } as const;
 const ENCODE_RANGE = { least: 2 ** 6, most: 2 ** 40 } as const;
 
 /** Throws FluxError("plan_too_deep" | "plan_impossible") where no ring carries the model. */
 export function searchParameters(members: readonly MemberModel[], options: SearchOptions): Choice {
   const tuners = members.map((member) => new Tuner(member, options));
-  let best: { choice: Choice; cost: number } | undefined;
-  let tried = 0;
-  for (const n of options.degrees) {
-    const limit = maxModulusBits(n);
-    if (tuners.every((tuner) => tuner.leastBits <= limit)) tried++;
-    else continue;
-    const choice = chooseForDegree(tuners, n, limit, options);
-    if (choice === undefined) continue;
-    const batches = options.records === undefined ? 1 / n : Math.ceil(options.records / (n / 2));
-    const cost = batches * n * wireBits(choice.ring.primes);
-    if (best === undefined || cost < best.cost) best = { choice, cost };
-  }
-  if (best !== undefined) return best.choice;
-  const depth = Math.max(...members.map((member) => member.squares));
-  if (tried === 0) {
+  const degrees = options.degrees.filter((n) => tuners.every((tuner) => tuner.leastBits <= maxModulusBits(n)));
+  if (degrees.length === 0) {
+    const depth = Math.max(...members.map((member) => member.squares));
     throw new FluxError(
       "plan_too_deep",
       `${depth} squares one after another need more bits than any ring up to N = ${Math.max(...options.degrees)} carries. Remove an activation, or use privacy: public.`,
     );
+  }
+  for (const digits of [1, 2] as const) {
+    const candidates = degrees
+      .map((n) => candidate(tuners, n, digits, options))
+      .filter((found) => found !== undefined)
+      .sort((a, b) => a.cost - b.cost);
+    for (const { n, bits } of candidates) {
+      const choice = confirm(tuners, n, bits, digits, options);
+      if (choice !== undefined) return choice;
+    }
   }
   throw new FluxError(
     "plan_impossible",
@@ -63,33 +62,49 @@ export function searchParameters(members: readonly MemberModel[], options: Searc
   );
 }
 
-function chooseForDegree(
+interface Candidate {
+  readonly n: number;
+  readonly bits: number;
+  readonly cost: number;
+}
+
+/** The bits that a degree is expected to need, by the error model, and the bytes that they cost. */
+function candidate(tuners: readonly Tuner[], n: number, digits: 1 | 2, options: SearchOptions): Candidate | undefined {
+  const limit = maxModulusBits(n);
+  const bits = Math.max(...tuners.map((tuner) => tuner.expectedBits(slotNoise(n), limit, digits)));
+  const ring = bits <= limit ? choosePrimes(n, bits) : undefined;
+  if (ring === undefined) return undefined;
+  const batches = options.records === undefined ? 1 / n : Math.ceil(options.records / (n / 2));
+  return { n, bits, cost: batches * n * wireBits(ring.primes) };
+}
+
+/** Bits added after a simulation that falls short, and how often. */
+const STEP_BITS = 2;
+const MAX_STEPS = 8;
+
+/** Simulates a candidate, with a few bits more each time it falls short of the aim. */
+function confirm(
   tuners: readonly Tuner[],
   n: number,
-  limit: number,
+  expectedBits: number,
+  digits: 1 | 2,
   options: SearchOptions,
 ): Choice | undefined {
   const noise = slotNoise(n);
-  for (const digits of [1, 2] as const) {
-    const needs = tuners.map((tuner) => tuner.bitsNeeded(noise, limit, digits));
-    if (needs.some((bits) => bits === undefined)) continue;
-    const bits = Math.max(...needs.map((need) => need ?? 0));
-    const ring = choosePrimes(n, bits);
-    if (ring === undefined) continue;
+  for (let step = 0; step < MAX_STEPS; step++) {
+    const ring = choosePrimes(n, expectedBits + step * STEP_BITS);
+    if (ring === undefined) return undefined;
     // All members read the same ciphertexts: the finest encoding that any of them wants; each spends its own bits on weights.
     const available = modulusBits(ring.primes);
     const encode = Math.max(...tuners.map((tuner) => tuner.allocate(noise, available, digits).encode));
     const scales = tuners.map((tuner) => tuner.allocate(noise, available, digits, encode));
     const simulated = scales.map((scale, i) => tuners[i]!.simulate(scale, noise, digits));
-    if (simulated.some(({ sameAnswers }) => sameAnswers < options.aim - SLACK)) continue;
+    if (simulated.some(({ sameAnswers }) => sameAnswers < options.aim)) continue;
     const members = scales.map(({ weights }, i) => ({ weights, digits: tuners[i]!.digitsFor(weights) }));
     return { ring, encode, members, simulated };
   }
   return undefined;
 }
-
-/** The last simulation draws other noise than the bisection did: one record in a thousand may fall differently. */
-const SLACK = 0.001;
 
 /** One member's trade between bits and errors. */
 class Tuner {
@@ -98,15 +113,25 @@ class Tuner {
   /** Error coefficients: mean square = coefficient / scale², for the encoding (per unit of slot noise) and each layer. */
   private readonly noiseCoefficient: number;
   private readonly layerCoefficients: readonly number[];
+  /** Errors at the reference scales, and their mean square as the coefficients have it. */
+  private readonly reference: { readonly profile: ErrorProfile; readonly meanSquare: number };
 
   constructor(member: MemberModel, options: SearchOptions) {
     this.member = member;
     this.options = options;
     const weights = member.layers.map(({ largestWeight }) => REFERENCE.weightLimit / largestWeight);
-    const unitNoise = 100;
-    const sources = member.errorSources({ encode: REFERENCE.encode, weights }, unitNoise, options.random);
-    this.noiseCoefficient = (sources.noise * REFERENCE.encode ** 2) / unitNoise ** 2;
+    const scales = { encode: REFERENCE.encode, weights };
+    const sources = member.errorSources(scales, REFERENCE.noise, options.random);
+    this.noiseCoefficient = (sources.noise * REFERENCE.encode ** 2) / REFERENCE.noise ** 2;
     this.layerCoefficients = sources.layers.map((error, i) => error * weights[i]! ** 2);
+    const quantized = member.quantize(
+      weights,
+      weights.map(() => 2),
+    );
+    this.reference = {
+      profile: member.simulatedErrors(quantized, scales, REFERENCE.noise, options.random),
+      meanSquare: this.predictedMeanSquare(scales, REFERENCE.noise),
+    };
   }
 
   /** Bits at the coarsest scales: less cannot be. */
@@ -122,22 +147,23 @@ class Tuner {
   simulate(scales: Scales, noise: number, digits: 1 | 2): { sameAnswers: number; rmsError: number } {
     const limits = digits === 1 ? scales.weights.map(() => 1 as const) : this.digitsFor(scales.weights);
     const quantized = this.member.quantize(scales.weights, limits);
-    return this.member.simulatedFidelity(quantized, scales, noise, this.options.random);
+    const profile = this.member.simulatedErrors(quantized, scales, noise, this.options.random);
+    return { sameAnswers: profile.sameAnswers(), rmsError: profile.rmsError };
   }
 
-  /** Fewest bits of modulus at which the aim is met, or undefined if `limit` bits do not do. */
-  bitsNeeded(noise: number, limit: number, digits: 1 | 2): number | undefined {
-    const passes = (bits: number) =>
-      this.simulate(this.allocate(noise, bits, digits), noise, digits).sameAnswers >= this.options.aim;
-    let low = Math.ceil(this.leastBits);
-    let high = Math.floor(limit);
-    if (low > high || !passes(high)) return undefined;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if (passes(middle)) high = middle;
-      else low = middle + 1;
+  /** Fewest bits of modulus at which the error model meets the aim; more than `limit` if there are none. */
+  expectedBits(noise: number, limit: number, digits: 1 | 2): number {
+    for (let bits = Math.ceil(this.leastBits); bits <= limit; bits++) {
+      const predicted = this.predictedMeanSquare(this.allocate(noise, bits, digits), noise);
+      const factor = Math.sqrt(predicted / Math.max(this.reference.meanSquare, Number.MIN_VALUE));
+      if (this.reference.profile.sameAnswers(factor) >= this.options.aim) return bits;
     }
-    return high;
+    return limit + 1;
+  }
+
+  private predictedMeanSquare({ encode, weights }: Scales, noise: number): number {
+    const layers = this.layerCoefficients.reduce((sum, coefficient, i) => sum + coefficient / weights[i]! ** 2, 0);
+    return (this.noiseCoefficient * noise ** 2) / encode ** 2 + layers;
   }
 
   /** The scales that spend `bits` best; with `encode` given, the rest of them on the weights. */

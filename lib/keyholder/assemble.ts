@@ -1,14 +1,12 @@
 /**
- * Lane results of one batch and member → decrypted values.
+ * Lane results of one batch and member → ciphertexts.
  *
  * Results arrive run by run in any order; each is parsed (fixed size, every residue below its prime) before its residues are
  * placed. When every lane of every prime is there, each output is one ciphertext of `polysOut` polynomials.
  */
 import { parseResult } from "#lib/lanes/block.ts";
-import type { KeyholderPlan, PlanMember } from "#lib/lanes/plan.ts";
 import type { LaneProgram, LaneRun } from "#lib/lanes/program.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { SealKey } from "./seal.ts";
 
 /** Collects the lane results of one batch and member. */
 export class ResultAssembler {
@@ -60,58 +58,4 @@ export class ResultAssembler {
     }
     return this.ciphertexts[output]!;
   }
-}
-
-/** Decrypted slots of one output, before the plan's factor and centre: what the range check looks at. */
-export function decryptOutput(
-  key: SealKey,
-  member: PlanMember,
-  assembler: ResultAssembler,
-  output: number,
-): Float64Array {
-  return key.decrypt(assembler.ciphertext(output), member.polysOut, member.scaleOut);
-}
-
-export interface DecryptedBatch {
-  /** `[rows, outputs]` values as the last affine step of the model gives them, row-major. */
-  readonly values: Float64Array;
-  /** Slots whose values cannot have come out of an honest computation: any at all means that the batch is noise. */
-  readonly impossibleSlots: number;
-  /** Records beyond twice the calibrated maximum: honest outliers, but less precise than the plan promises. */
-  readonly outlierRecords: number;
-}
-
-/**
- * Decrypts a complete batch. Never throws on a batch that decrypts to noise: look at `impossibleSlots`.
- * Values are rounded to the plan's precision, because raw CKKS values carry noise that depends on the key (Li and Micciancio,
- * EUROCRYPT 2021).
- */
-export function decryptBatch(
-  plan: KeyholderPlan,
-  member: PlanMember,
-  key: SealKey,
-  assembler: ResultAssembler,
-  rows: number,
-): DecryptedBatch {
-  const values = new Float64Array(rows * member.outputs);
-  const outlier = new Uint8Array(rows);
-  let impossibleSlots = 0;
-  for (let output = 0; output < member.outputs; output++) {
-    const slots = decryptOutput(key, member, assembler, output);
-    const factor = member.factor[output]!;
-    const center = member.center[output]!;
-    for (let slot = 0; slot < plan.ring.n / 2; slot++) {
-      const value = slots[slot]!;
-      if (!(Math.abs(value) <= member.capacity)) impossibleSlots++;
-      if (slot >= rows) continue;
-      if (Math.abs(value) > 2 * member.expectedMax) outlier[slot] = 1;
-      values[slot * member.outputs + output] = roundTo(value * factor + center, member.precisionBits);
-    }
-  }
-  return { values, impossibleSlots, outlierRecords: outlier.reduce((sum, flag) => sum + flag, 0) };
-}
-
-function roundTo(value: number, bits: number): number {
-  const scale = 2 ** bits;
-  return Math.round(value * scale) / scale;
 }
