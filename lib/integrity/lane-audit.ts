@@ -6,12 +6,7 @@
  * which would be a decryption oracle.
  */
 import { FluxError } from "#lib/protocol/errors.ts";
-
-/** What a donor's audits have said so far. */
-export interface LaneAuditHistory {
-  readonly accepted: number;
-  readonly refused: number;
-}
+import type { AuditRecord } from "./reputation.ts";
 
 /** Never fewer: a result that is wrong throughout fails on any lane; two guard against a lane that happens to be right. */
 const MIN_LANES = 2;
@@ -23,7 +18,7 @@ const NEWCOMER_LANES = 60;
 const HALVING_RESULTS = 4;
 
 /** How many lanes of a result to recompute. A donor that was ever refused stays a newcomer. */
-export function lanesToAudit(laneCount: number, { accepted, refused }: LaneAuditHistory): number {
+export function lanesToAudit(laneCount: number, { accepted, refused }: AuditRecord): number {
   const usual = Math.max(MIN_LANES, Math.ceil(laneCount * SHARE));
   const newcomer = refused > 0 ? NEWCOMER_LANES : Math.floor(NEWCOMER_LANES / 2 ** (accepted / HALVING_RESULTS));
   return Math.min(laneCount, Math.max(usual, newcomer));

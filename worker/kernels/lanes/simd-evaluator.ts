@@ -24,6 +24,8 @@ const MAX_LANES = 256;
 const WEIGHTS_IN_CACHE_BYTES = 256 * 1024;
 /** Vectors per tile when weights are cut into chunks. */
 const TILE_VECTORS = 8;
+/** Of all states of a tile. */
+const TILE_BYTES = 32 * 1024 * 1024;
 /** A donor's bound is 512 MB for everything. */
 const MAX_IMAGE_BYTES = 384 * 1024 * 1024;
 
@@ -233,8 +235,7 @@ function layOut(program: LaneProgram, image: MemoryImage): Plan {
   const weights = matrices.map((matrix) =>
     matrix.passes.map((pass) => pass.blocks.map((block) => image.add(block.weights))),
   );
-  const weightBytes = matrices.reduce((sum, matrix) => sum + matrix.bytes, 0);
-  const tileVectors = weightBytes <= WEIGHTS_IN_CACHE_BYTES ? 1 : TILE_VECTORS;
+  const tileVectors = vectorsPerTile(program, matrices);
 
   const states: StateLayout[] = [stateLayout(image, 2, program.inputs, tileVectors)];
   for (const step of program.steps) {
@@ -269,6 +270,19 @@ function layOut(program: LaneProgram, image: MemoryImage): Plan {
     scratch: image.reserve(mostPairs * PAIR_BYTES),
     noBias: image.reserve(widest * 4),
   };
+}
+
+/** One vector where all weights stay in the cache; otherwise a tile that shares each chunk of them, as far as memory goes. */
+function vectorsPerTile(program: LaneProgram, matrices: readonly PackedMatrix[]): number {
+  const weightBytes = matrices.reduce((sum, matrix) => sum + matrix.bytes, 0);
+  if (weightBytes <= WEIGHTS_IN_CACHE_BYTES) return 1;
+  let polys = 2;
+  let values = polys * program.inputs;
+  for (const step of program.steps) {
+    if (step.kind === "square") polys = 2 * polys - 1;
+    values += polys * (step.kind === "affine" ? step.outputs : step.width);
+  }
+  return Math.max(1, Math.min(TILE_VECTORS, Math.floor(TILE_BYTES / (values * VECTOR_BYTES))));
 }
 
 function stateLayout(image: MemoryImage, polys: number, width: number, vectors: number): StateLayout {
