@@ -96,9 +96,12 @@ describe("the SIMD evaluator", () => {
   });
 
   it("refuses a program that would not fit a donor's memory", async () => {
-    const wide = 65_536;
-    const program = denseProgram([dense(1, wide, () => 1), dense(wide, 1, () => 1), dense(1, wide, () => 1)]);
-    const deep = { ...program, steps: [...program.steps, ...program.steps.slice(1), ...program.steps.slice(1)] };
-    await expect(prepareSimd(deep)).rejects.toMatchObject({ code: "plan_impossible" });
+    const width = 65_536;
+    const wide = denseProgram([dense(1, width, () => 1)]);
+    const square = { kind: "square", width, carried: 0, carryFactor: Uint32Array.of(1) } as const;
+    // Eight squares make 257 polynomials of 65,536 values.
+    const program = { ...wide, steps: [...wide.steps, ...new Array(8).fill(square)] };
+    const refusal = await prepareSimd(program).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "plan_impossible" });
   });
 });
