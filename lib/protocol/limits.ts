@@ -74,6 +74,12 @@ export const MODEL_LIMITS = {
   protobufFields: 2_000_000,
   /** Packed lists become arrays of 8 to 24 bytes an element; weights belong in raw bytes. */
   protobufPackedBytes: 256 * MiB,
+  /** A model's JSON: layers and names, no weights. */
+  jsonBytes: 32 * MiB,
+  jsonDepth: 64,
+  kerasLayers: 4_000,
+  /** Files of one model: shards, variables, assets. */
+  files: 1_000,
 } as const;
 
 /** Datasets as files. */

@@ -7,8 +7,9 @@
  */
 import { isFieldSet } from "@bufbuild/protobuf";
 import type { GraphBuilder } from "../builder.ts";
-import { BATCH, type Dim, type DType, type GraphNode, isStatic, type Tensor, type ValueId } from "../graph.ts";
-import { invalid, type NodeDraft, unsupported } from "../shapes.ts";
+import { type DraftFields, Emitter } from "../emitter.ts";
+import { BATCH, type Dim, type DType, isStatic, type Tensor, type ValueId } from "../graph.ts";
+import { invalid } from "../shapes.ts";
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -22,11 +23,6 @@ export type Operand =
   /** Lengths that include the batch: a vector, or a single one when `scalar`. */
   | { readonly kind: "dims"; readonly dims: readonly Dim[]; readonly scalar: boolean };
 
-/** A draft without what the node reader fills in. */
-export type DraftFields<Node extends GraphNode = GraphNode> = Node extends GraphNode
-  ? Omit<Node, "output" | "name" | "source">
-  : never;
-
 export interface ImportScope {
   readonly builder: GraphBuilder;
   readonly opset: number;
@@ -37,25 +33,19 @@ export interface ImportScope {
 
 const decoder = new TextDecoder();
 
-export class NodeReader {
-  readonly name: string;
-  readonly source: string;
+export class NodeReader extends Emitter {
   readonly outputs: readonly string[];
   readonly scope: ImportScope;
   readonly #inputs: readonly string[];
   readonly #attributes: Map<string, AttributeProto>;
 
   constructor(proto: NodeProto, scope: ImportScope) {
-    this.name = proto.name !== "" ? proto.name : (proto.output.find((name) => name !== "") ?? "unnamed");
-    this.source = proto.opType;
+    const name = proto.name !== "" ? proto.name : (proto.output.find((output) => output !== "") ?? "unnamed");
+    super(scope.builder, name, proto.opType);
     this.outputs = proto.output;
     this.scope = scope;
     this.#inputs = proto.input;
     this.#attributes = new Map(proto.attribute.map((attribute) => [attribute.name, attribute]));
-  }
-
-  get builder(): GraphBuilder {
-    return this.scope.builder;
   }
 
   // -------------------------------------------------------------- inputs
@@ -89,14 +79,15 @@ export class NodeReader {
     return this.has(index) ? this.value(index) : undefined;
   }
 
-  shape(index: number): readonly Dim[] {
+  /** The shape of input `index`. */
+  inputShape(index: number): readonly Dim[] {
     const operand = this.operand(index);
     if (operand.kind === "value") return this.builder.shape(operand.id);
     return operand.scalar ? [] : [operand.dims.length];
   }
 
   rank(index: number): number {
-    return this.shape(index).length;
+    return this.inputShape(index).length;
   }
 
   constant(index: number): Tensor {
@@ -189,40 +180,14 @@ export class NodeReader {
 
   // -------------------------------------------------------------- writing
 
-  /** Adds a graph node under this node's name. */
-  add(fields: DraftFields, id: string = this.outputs[0] ?? this.name): ValueId {
-    return this.builder.add({ ...fields, name: this.name, source: this.source } as NodeDraft, id);
+  /** Adds a graph node under this node's name; its value takes the name of the first output. */
+  override add(fields: DraftFields, id: string = this.outputs[0] ?? this.name): ValueId {
+    return super.add(fields, id);
   }
 
   /** A constant that the lowering needs. */
   number32(value: number): ValueId {
-    return this.builder.scalar(`${this.name}/constant`, value);
-  }
-
-  // -------------------------------------------------------------- checks
-
-  /** Turns a negative axis into its position. */
-  axis(axis: number, rank: number): number {
-    const position = axis < 0 ? axis + rank : axis;
-    if (!Number.isInteger(position) || position < 0 || position >= rank) {
-      throw invalid(this, `axis ${axis} does not exist in ${rank} axes`);
-    }
-    return position;
-  }
-
-  /** Sorted positions of distinct axes. */
-  axes(axes: readonly number[], rank: number): readonly number[] {
-    const positions = [...new Set(axes.map((axis) => this.axis(axis, rank)))].sort((a, b) => a - b);
-    if (positions.length !== axes.length) throw invalid(this, `names an axis twice: ${axes.join(", ")}`);
-    return positions;
-  }
-
-  invalid(why: string) {
-    return invalid(this, why);
-  }
-
-  unsupported(why: string, remedy: string) {
-    return unsupported(this, why, remedy);
+    return this.scalar("constant", value);
   }
 }
 

@@ -33,7 +33,7 @@ function conv(node: NodeReader): ValueId {
   const weights = node.value(1);
   node.constant(1);
   const declared = node.ints("kernel_shape");
-  const kernel = declared ?? node.shape(1).slice(2).map(Number);
+  const kernel = declared ?? node.inputShape(1).slice(2).map(Number);
   return node.add({
     op: "conv",
     x,
@@ -79,7 +79,7 @@ function window(node: NodeReader, kernel: readonly number[], dilationList: reado
   if ([...kernel, ...strides, ...dilations].some((entry) => entry < 1)) {
     throw node.invalid("kernel, strides and dilations must be at least 1");
   }
-  const spatial = node.shape(0).slice(2).map(Number);
+  const spatial = node.inputShape(0).slice(2).map(Number);
   if (spatial.length !== kernel.length) throw node.invalid(`a kernel of ${kernel.length} axes does not fit the input`);
   return { kernel, strides, dilations, ...resolveAutoPad(autoPad, spatial, { kernel, strides, dilations }) };
 }

@@ -6,7 +6,7 @@ import type { Imported, OperatorTable } from "./table.ts";
 export const MOVEMENT: OperatorTable = {
   Reshape: reshape,
   Flatten: (node) => {
-    const shape = node.shape(0);
+    const shape = node.inputShape(0);
     const axis = node.int("axis", 1);
     const at = axis < 0 ? axis + shape.length : axis;
     return reshapeTo(node, [flatLength(node, shape.slice(0, at)), flatLength(node, shape.slice(at))]);
@@ -24,7 +24,7 @@ export const MOVEMENT: OperatorTable = {
   Gather: gather,
   Pad: pad,
   Expand: (node) => {
-    const x = node.shape(0);
+    const x = node.inputShape(0);
     const target = node.dims(1);
     const rank = Math.max(x.length, target.length);
     // A 1 in the target keeps the input's length; anything else must match it or meet a 1.
@@ -60,7 +60,7 @@ function reshape(node: NodeReader): Imported {
   const allowZero = node.flag("allowzero");
   const declared = node.ints("shape") ?? node.dims(1);
   if (operand.kind === "dims") return { ...operand, scalar: declared.length === 0 };
-  const from = node.shape(0);
+  const from = node.inputShape(0);
   const target = declared.map((dim, axis): Dim => {
     if (dim !== 0 || allowZero) return dim;
     const kept = from[axis];
@@ -103,7 +103,7 @@ function squeeze(node: NodeReader): Imported {
   const operand = node.operand(0);
   const listed = node.ints("axes") ?? node.optionalIntegers(1);
   if (operand.kind === "dims") return { ...operand, scalar: true };
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   const axes = listed ? node.axes(listed, shape.length) : shape.flatMap((dim, axis) => (dim === 1 ? [axis] : []));
   const wrong = axes.find((axis) => shape[axis] !== 1);
   if (wrong !== undefined) {
@@ -123,7 +123,7 @@ function unsqueeze(node: NodeReader): Imported {
     if (!operand.scalar) throw node.unsupported("reshapes a list of sizes", "Use fixed sizes and export again.");
     return { ...operand, scalar: false };
   }
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   const rank = shape.length + listed.length;
   const axes = node.axes(listed, rank);
   const rest = [...shape];
@@ -156,7 +156,7 @@ function slice(node: NodeReader): Imported {
   const axes = node.ints("axes") ?? node.optionalIntegers(3) ?? starts.map((_, index) => index);
   const steps = node.optionalIntegers(4) ?? starts.map(() => 1);
   const operand = node.operand(0);
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   if (ends.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length) {
     throw node.invalid("starts, ends, axes and steps differ in length");
   }
@@ -199,7 +199,7 @@ function resolveRange(node: NodeReader, length: Dim, start: number, end: number,
 
 /** Lengths are an attribute before opset 13 and an input since; without any, equal parts (the last may be shorter). */
 function split(node: NodeReader): readonly ValueId[] {
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   const axis = node.axis(node.int("axis", 0), shape.length);
   const length = shape[axis]!;
   if (length === BATCH) throw node.unsupported("splits the batch axis", "Keep axis 0 for the records.");
@@ -230,7 +230,7 @@ function gather(node: NodeReader): ValueId | Operand {
   const operand = node.operand(0);
   const axis = node.int("axis", 0);
   const indices = node.constant(1);
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   const at = node.axis(axis, shape.length);
   const length = shape[at]!;
   const resolved = Array.from(indices.data, (index) => (index < 0 && length !== BATCH ? index + length : index));
@@ -274,7 +274,7 @@ function padOrCrop(
   pads: { before: number[]; after: number[]; mode: "constant" | "reflect" | "edge"; value: number },
 ): ValueId {
   const x = node.value(0);
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   const positive = (list: readonly number[]) => list.map((entry) => Math.max(0, entry));
   const padded = node.add({ ...pads, op: "pad", x, before: positive(pads.before), after: positive(pads.after) });
   if ([...pads.before, ...pads.after].every((entry) => entry >= 0)) return padded;
@@ -295,7 +295,7 @@ function padOrCrop(
 
 /** Sizes of a value, for Shape and Size. */
 export function shapeOf(node: NodeReader): Operand {
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   const bound = (index: number) => Math.min(shape.length, Math.max(0, index < 0 ? index + shape.length : index));
   const start = bound(node.int("start", 0));
   const end = bound(node.int("end", shape.length));
@@ -303,7 +303,7 @@ export function shapeOf(node: NodeReader): Operand {
 }
 
 export function sizeOf(node: NodeReader): Operand {
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   if (isStatic(shape)) return dimsOperand(node, [elementCount(shape)], true);
   if (recordElements(shape) === 1) return dimsOperand(node, [BATCH], true);
   throw foldsBatch(node);

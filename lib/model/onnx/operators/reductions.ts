@@ -36,7 +36,7 @@ function reduce(node: NodeReader, op: ReduceNode["op"], x: ValueId, id?: string)
 /** Before opset 13 softmax flattens all axes from `axis` on (default 1); since then it works along one (default −1). */
 function softmax(node: NodeReader, op: "softmax" | "logSoftmax"): ValueId {
   const x = node.value(0);
-  const shape = node.shape(0);
+  const shape = node.inputShape(0);
   const old = node.scope.opset < 13;
   const axis = node.axis(node.int("axis", old ? 1 : -1), shape.length);
   const tail = shape.slice(axis);
