@@ -19,7 +19,7 @@ import { emitProgram } from "./emit.ts";
 import { compareOutputs, type Fidelity, type Outputs, runTail } from "./fidelity.ts";
 import { type InputTransform, MemberModel } from "./member.ts";
 import { type FittedActivation, type NormalizedGraph, normalize } from "./normal-form.ts";
-import { productRowNs, REDUCE_NS, SQUARE_NS } from "./product-cost.ts";
+import { groupNs, LOAD_NS, RESULT_NS, SQUARE_NS } from "./product-cost.ts";
 import { modulusBits, RING_DEGREES, SECURITY_BITS_128, wireBits } from "./rings.ts";
 import { searchParameters } from "./search.ts";
 
@@ -400,20 +400,17 @@ function costReport(
   };
 }
 
-/** By the product table: limbs × polynomials × digits rows per group, reductions and squares per residue; averaged over the primes. */
+/** By the cost table of product-cost.ts. */
 function donorMicrosecondsPerLane(program: LaneProgram): number {
-  const limbs =
-    program.ring.primes.reduce((sum, q) => sum + Math.ceil(bitLength(q) / 8), 0) / program.ring.primes.length;
   let polys = 2;
-  let ns = 0;
+  let ns = LOAD_NS * program.inputs + RESULT_NS * program.polysOut * program.outputs;
   for (const step of program.steps) {
     switch (step.kind) {
       case "affine":
         for (const group of step.groups) {
           const { k, m, digits } = program.matrices[group.matrix]!;
-          ns += polys * limbs * digits.length * productRowNs(k, m);
+          ns += polys * groupNs(k, m, digits.length);
         }
-        ns += polys * step.outputs * REDUCE_NS * limbs;
         break;
       case "square":
         polys = 2 * polys - 1;

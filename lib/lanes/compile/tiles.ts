@@ -1,11 +1,10 @@
 /**
- * Tiles: neighbouring blocks of one matrix joined to one larger product, zeros included, where the int8 kernel gains more from the
- * better shape than the zeros cost. Two neighbouring positions of a 5×5/2 convolution with 5 maps (35×10) are 1.4 times the
- * multiply-adds of two single ones (25×5) and run 2.6 times as fast.
+ * Tiles: neighbouring blocks of one matrix joined to one larger product, zeros included, where the kernel's cost per product and per
+ * gathered input outweighs the zeros: 3×3 convolutions with one map, say. product-cost.ts decides.
  */
 import type { AffineGroup, WeightMatrix } from "../program.ts";
 import type { Block } from "./blocks.ts";
-import { productRowNs } from "./product-cost.ts";
+import { groupNs } from "./product-cost.ts";
 
 const TILE_SIZES = [1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32];
 
@@ -38,7 +37,8 @@ interface Tiling {
 }
 
 function costNs(tiling: Tiling): number {
-  return tiling.groups.length * productRowNs(tiling.matrix.k, tiling.matrix.m);
+  const { k, m, digits } = tiling.matrix;
+  return tiling.groups.length * groupNs(k, m, digits.length);
 }
 
 /** Where each input of each block of a tile lies in the tile's inputs. */
