@@ -1,6 +1,7 @@
 /** Task: reads an uploaded dataset into sections of the object store and answers its description. */
 import { z } from "zod";
 import { ingestDataset } from "#lib/dataset/ingest.ts";
+import { nodeDecoders } from "#lib/dataset/node/decoders.ts";
 import { fileSource } from "#lib/dataset/node/files.ts";
 import { CreateDataset } from "#lib/protocol/api/uploads.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
@@ -33,6 +34,7 @@ await serveTask(async (input) => {
       {
         fileName,
         preprocessing,
+        decoders: nodeDecoders,
         ...(request.format === undefined ? {} : { format: request.format }),
         ...(request.columns === undefined ? {} : { columns: request.columns }),
         ...(request.label_column === undefined ? {} : { labelColumn: request.label_column }),
