@@ -1,0 +1,127 @@
+/**
+ * Task: puts the lane results of one batch together, decrypts them, judges whether they are sane, and writes the model's
+ * outputs. Lanes that no donor got right are computed here.
+ */
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { ResultAssembler } from "#lib/keyholder/assemble.ts";
+import { drawCanaries } from "#lib/keyholder/canaries.ts";
+import { openBatch } from "#lib/keyholder/open-batch.ts";
+import { feedsOf, ringOf } from "#lib/keyholder/rehearse.ts";
+import { SealKey } from "#lib/keyholder/seal.ts";
+import { blobRange, PAYLOAD_HEADER_BYTES, payloadHeader } from "#lib/lanes/block.ts";
+import { compareOutputs } from "#lib/lanes/compile/fidelity.ts";
+import { encryptedFeatures, type KeyholderPlan, parseKeyholderPlan } from "#lib/lanes/plan.ts";
+import type { LaneProgram, LaneRun } from "#lib/lanes/program.ts";
+import { decodeProgram } from "#lib/lanes/program-codec.ts";
+import { evaluate } from "#lib/model/evaluate.ts";
+import { importOnnx } from "#lib/model/onnx/import.ts";
+import { openDiskObjects } from "#lib/storage/disk/objects.ts";
+import { ObjectName, type ObjectStore } from "#lib/storage/objects.ts";
+import { prepareOnThisThread } from "../encrypted/lane-runner.ts";
+import { openRecords, RecordsInput } from "../encrypted/records.ts";
+import { serveTask } from "./task.ts";
+
+const Run = z.object({ primeIndex: z.int(), firstLane: z.int(), laneCount: z.int() });
+const Input = z.object({
+  plan: z.unknown(),
+  member: z.int().nonnegative(),
+  programPath: z.string(),
+  modelPath: z.string(),
+  secret: z.instanceof(Uint8Array),
+  records: RecordsInput,
+  start: z.int().nonnegative(),
+  count: z.int().positive(),
+  maskSeed: z.string(),
+  /** The batch's ciphertexts. */
+  objectName: ObjectName,
+  results: z.array(
+    z.object({
+      run: Run,
+      body: z.union([z.object({ data: z.instanceof(Uint8Array) }), z.object({ name: ObjectName })]),
+    }),
+  ),
+  missing: z.array(Run),
+  /** Names of the objects that the outputs go to, in the order of the model's outputs; FP32 `[count, …shape]`. */
+  outputs: z.array(ObjectName),
+});
+export type DecryptBatchInput = z.input<typeof Input>;
+type ParsedInput = z.infer<typeof Input>;
+
+/** Records of every batch that the plain model computes as well, to say how faithful the results really are. */
+const COMPARED_RECORDS = 32;
+
+await serveTask(async (raw) => {
+  const input = Input.parse(raw);
+  const plan = parseKeyholderPlan(input.plan);
+  const member = plan.members[input.member];
+  if (!member) throw new Error(`the plan has no member ${input.member}`);
+  const program = decodeProgram(await readFile(input.programPath));
+  const objects = openDiskObjects(input.records.objectsFolder);
+  const records = openRecords(input.records);
+  const rows = { rows: input.count, features: records.features, data: await records.read(input.start, input.count) };
+
+  const assembler = new ResultAssembler(program);
+  for (const { run, body } of input.results) {
+    assembler.add(run, "data" in body ? body.data : await objects.read(body.name));
+  }
+  await computeMissing(input, plan, program, objects, assembler);
+
+  using key = await SealKey.create(ringOf(plan), { secret: input.secret });
+  const opened = openBatch(plan, member, key, assembler, input.count, drawCanaries(plan, member, program, rows));
+  if (opened.verdict.kind === "noise") return { verdict: opened.verdict, fidelity: null };
+
+  const graph = importOnnx(await readFile(input.modelPath));
+  for (const [index, port] of graph.outputs.entries()) {
+    const name = input.outputs[index];
+    const values = opened.outputs.get(port.name);
+    if (!name || !values) throw new Error(`the output ${port.name} of the model is not among the results`);
+    const floats = Float32Array.from(values.data);
+    await objects.put(name, new Uint8Array(floats.buffer));
+  }
+  const compared = Math.min(COMPARED_RECORDS, input.count);
+  const sample = { rows: compared, features: rows.features, data: rows.data.slice(0, compared * rows.features) };
+  const decrypted = new Map(
+    [...opened.outputs].map(([name, { data, shape }]) => [
+      name,
+      { shape, data: data.slice(0, (data.length / input.count) * compared) },
+    ]),
+  );
+  const plain = evaluate(graph, feedsOf(graph, sample));
+  return { verdict: opened.verdict, fidelity: compareOutputs(graph, plain, decrypted, compared) };
+});
+
+async function computeMissing(
+  input: ParsedInput,
+  plan: KeyholderPlan,
+  program: LaneProgram,
+  objects: ObjectStore,
+  assembler: ResultAssembler,
+): Promise<void> {
+  if (input.missing.length === 0) return;
+  const features = encryptedFeatures(plan);
+  const seed = Uint8Array.from(Buffer.from(input.maskSeed, "hex"));
+  const runner = await prepareOnThisThread(program);
+  try {
+    for (const run of input.missing) {
+      assembler.add(run, await runner.run(await payloadOf(plan, features, seed, run, objects, input.objectName)));
+    }
+  } finally {
+    await runner.dispose();
+  }
+}
+
+async function payloadOf(
+  plan: KeyholderPlan,
+  features: number,
+  seed: Uint8Array,
+  run: LaneRun,
+  objects: ObjectStore,
+  name: ObjectName,
+): Promise<Uint8Array> {
+  const { offset, length } = blobRange(plan.ring, features, run);
+  const payload = new Uint8Array(PAYLOAD_HEADER_BYTES + length);
+  payload.set(payloadHeader(plan.ring, features, run, seed));
+  payload.set(await objects.read(name, { offset, bytes: length }), PAYLOAD_HEADER_BYTES);
+  return payload;
+}
