@@ -218,10 +218,15 @@ export class EncryptedJobs {
     const batch = await this.#batchOf(stage, batchNumber);
     const startedMs = now();
     const reply = Decrypted.parse(
-      await this.#decrypting.run(async () => runIsolated(DECRYPT, await this.#decryptInput(running, stage, batch), KEY_HOLDER)),
+      await this.#decrypting.run(async () =>
+        runIsolated(DECRYPT, await this.#decryptInput(running, stage, batch), KEY_HOLDER),
+      ),
     );
     if (running.stopped) return;
-    log.info({ jobId: running.jobId, batch: batchNumber, verdict: reply.verdict, ms: now() - startedMs }, "batch decrypted");
+    log.info(
+      { jobId: running.jobId, batch: batchNumber, verdict: reply.verdict, ms: now() - startedMs },
+      "batch decrypted",
+    );
     if (reply.fidelity === null) {
       await this.#alarm(running, stage, batch);
       return;
@@ -308,7 +313,11 @@ export class EncryptedJobs {
   }
 
   /** Ciphertexts go when no member needs them any more. */
-  async #removePayload(running: Running, stage: StageRecord, { batch: number, objectName }: BatchRecord): Promise<void> {
+  async #removePayload(
+    running: Running,
+    stage: StageRecord,
+    { batch: number, objectName }: BatchRecord,
+  ): Promise<void> {
     if (objectName === null) return;
     for (const other of running.stages) {
       if (other.id === stage.id) continue;

@@ -1,12 +1,13 @@
 /** Records of a normalised dataset as the key-holder reads them: all model inputs of a record, flattened, one after another. */
-import { type InputBinding } from "#lib/dataset/bind.ts";
+
+import { z } from "zod";
+import type { InputBinding } from "#lib/dataset/bind.ts";
 import { type DatasetReader, openDataset } from "#lib/dataset/reader.ts";
 import { DatasetDescription } from "#lib/protocol/datasets.ts";
 import { InputDecoding } from "#lib/protocol/decode.ts";
 import { elementsPerRecord } from "#lib/protocol/tensors.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import { ObjectName } from "#lib/storage/objects.ts";
-import { z } from "zod";
 import { objectSections } from "../dataset-sections.ts";
 
 /** What a task's thread needs to open a dataset by itself. */

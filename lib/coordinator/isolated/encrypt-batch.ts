@@ -29,7 +29,11 @@ await serveTask(async (raw) => {
   try {
     const batch = await encryptBatch(plan, key, rows, (_run, packed) => writer.append(packed));
     await writer.close();
-    return { maskSeed: Buffer.from(batch.seed).toString("hex"), clippedValues: batch.clippedValues, timing: batch.timing };
+    return {
+      maskSeed: Buffer.from(batch.seed).toString("hex"),
+      clippedValues: batch.clippedValues,
+      timing: batch.timing,
+    };
   } catch (error) {
     await writer.abort();
     throw error;

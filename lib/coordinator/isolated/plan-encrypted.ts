@@ -4,11 +4,10 @@
  */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { type CalibrationRecords } from "#lib/lanes/compile/compile.ts";
-import { planEncrypted } from "#lib/keyholder/rehearse.ts";
-import { evaluate } from "#lib/model/evaluate.ts";
+import { type EncryptedPlan, planEncrypted, requireFidelity } from "#lib/keyholder/rehearse.ts";
+import type { CalibrationRecords } from "#lib/lanes/compile/compile.ts";
 import { importOnnx } from "#lib/model/onnx/import.ts";
-import { feedsOf } from "#lib/keyholder/rehearse.ts";
+import { isFluxError } from "#lib/protocol/errors.ts";
 import { prepareOnThisThread } from "../encrypted/lane-runner.ts";
 import { openRecords, type Records, RecordsInput } from "../encrypted/records.ts";
 import { serveTask } from "./task.ts";
@@ -16,6 +15,7 @@ import { serveTask } from "./task.ts";
 const Input = z.object({
   modelPaths: z.array(z.string()).min(1),
   records: RecordsInput,
+  minFidelity: z.number(),
 });
 export type PlanEncryptedInput = z.input<typeof Input>;
 
@@ -24,8 +24,6 @@ const CALIBRATION_RECORDS = 4096;
 /** Values looked at for their range: beyond it, calibration records alone tell the range. */
 const RANGE_VALUES = 2 ** 28;
 const CHUNK_RECORDS = 1024;
-/** Records that the plain model is timed on. */
-const TIMED_RECORDS = 16;
 
 await serveTask(async (raw) => {
   const input = Input.parse(raw);
@@ -38,15 +36,10 @@ await serveTask(async (raw) => {
     records: records.count,
     ...(ranges ? { ranges } : {}),
   });
-  const sample = { rows: Math.min(TIMED_RECORDS, calibration.rows), features: calibration.features };
-  const data = calibration.data.slice(0, sample.rows * sample.features);
-  const startedMs = performance.now();
-  for (const graph of graphs) evaluate(graph, feedsOf(graph, { ...sample, data }));
-  const referenceMsPerRecord = (performance.now() - startedMs) / sample.rows;
   return {
     plan: planned.plan,
     cost: planned.cost,
-    referenceMsPerRecord,
+    refusal: refusalOf(planned, input.minFidelity),
     sameAnswers: planned.sameAnswers,
     rehearsals: planned.rehearsals,
     members: planned.members.map(({ programBytes, digest, report, program }, member) => ({
@@ -64,6 +57,16 @@ await serveTask(async (raw) => {
     })),
   };
 });
+
+function refusalOf(planned: EncryptedPlan, minFidelity: number): string | null {
+  try {
+    requireFidelity(planned, minFidelity);
+    return null;
+  } catch (error) {
+    if (isFluxError(error) && error.code === "plan_fidelity") return error.detail;
+    throw error;
+  }
+}
 
 /** Evenly spread over the dataset. */
 async function calibrationRecords(records: Records): Promise<CalibrationRecords> {

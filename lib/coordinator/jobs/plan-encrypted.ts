@@ -1,0 +1,272 @@
+/**
+ * Plans an encrypted job: binds the dataset to the models' inputs, has a thread compile and rehearse them, and makes the
+ * stages that donors will work on. The plan says what it costs and how faithful it is; nothing was sent to anybody yet.
+ */
+import { z } from "zod";
+import { bindInputs } from "#lib/dataset/bind.ts";
+import { limbCount } from "#lib/lanes/block.ts";
+import { parseKeyholderPlan } from "#lib/lanes/plan.ts";
+import type { LaneProgram } from "#lib/lanes/program.ts";
+import { decodeProgram } from "#lib/lanes/program-codec.ts";
+import type { CreateJob, EncryptedPlan } from "#lib/protocol/api/jobs.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import { Digest, type JobId } from "#lib/protocol/ids.ts";
+import type { LanesStageSpec } from "#lib/protocol/stage.ts";
+import { RecordTensor } from "#lib/protocol/tensors.ts";
+import { freshId } from "#lib/storage/ids.ts";
+import type { BlobStore } from "#lib/storage/objects.ts";
+import type { DatasetRecord, ModelRecord, StageRecord } from "#lib/storage/records.ts";
+import type { EncryptedJobFile } from "../encrypted/job-file.ts";
+import { type LaneSource, unitBytes } from "../encrypted/lane-source.ts";
+import type { PlanEncryptedInput } from "../isolated/plan-encrypted.ts";
+import { type Isolation, runIsolated } from "../isolated/run.ts";
+import { modelInputs } from "./model-inputs.ts";
+import type { PlannedStage } from "./plan-public.ts";
+
+export interface EncryptedPlanner {
+  readonly blobs: BlobStore;
+  /** The disk object store's folder, which the planning thread opens itself. */
+  readonly objectsFolder: string;
+  readonly donorsOnline: () => number;
+}
+
+export interface EncryptedPlanning {
+  readonly plan: EncryptedPlan;
+  /** Why the plan is refused although it works, or null. */
+  readonly unfaithful: FluxError | null;
+  readonly file: EncryptedJobFile;
+  /** Makes programs and specs durable and answers the rows; not called by a dry run. */
+  readonly stages: (jobId: JobId, nowMs: number) => Promise<readonly PlannedStage[]>;
+}
+
+const TASK = new URL("../isolated/plan-encrypted.ts", import.meta.url);
+const LIMITS: Isolation = {
+  timeMs: 300_000,
+  heapMiB: 4096,
+  onLimit: {
+    code: "plan_impossible",
+    detail: "Compiling the model for encrypted data took too long or too much memory. Use a smaller model.",
+  },
+};
+
+const DONORS_SEE =
+  "Random-looking residues of ciphertexts, the model's quantised weights, and how many records and values there are. " +
+  "No record, no result, no key.";
+
+const Planned = z.object({
+  plan: z.unknown().transform(parseKeyholderPlan),
+  cost: z.object({
+    ringDegree: z.int(),
+    modulusBits: z.number(),
+    securityBits: z.object({ level: z.int() }),
+    recordsPerBatch: z.int().positive(),
+    encryptedFeatures: z.int().positive(),
+    bytesDownPerRecord: z.number(),
+    bytesUpPerRecord: z.number(),
+    microtasksPerBatch: z.int().positive(),
+    donorCoreSecondsPerRecord: z.number(),
+    plainMsPerRecord: z.number(),
+  }),
+  sameAnswers: z.number(),
+  /** Words of the refusal where the plan is less faithful than wanted; null otherwise. */
+  refusal: z.string().nullable(),
+  rehearsals: z
+    .array(
+      z.object({
+        fidelity: z.object({ records: z.int(), largestError: z.number(), meanError: z.number() }),
+        timing: z.object({ encryptMs: z.number(), evaluateMs: z.number(), decryptMs: z.number() }),
+      }),
+    )
+    .min(1),
+  members: z
+    .array(
+      z.object({
+        programBytes: z.instanceof(Uint8Array),
+        digest: Digest,
+        outputs: z.int().positive(),
+        polysOut: z.int().positive(),
+        report: z.object({ squares: z.int().nonnegative() }),
+        results: z.array(RecordTensor).min(1),
+      }),
+    )
+    .min(1),
+});
+type Planned = z.infer<typeof Planned>;
+
+/** @throws FluxError dataset_mismatch, plan_unsupported_operator, plan_too_deep, plan_range, plan_impossible */
+export async function planEncryptedJob(
+  planner: EncryptedPlanner,
+  request: CreateJob,
+  models: readonly ModelRecord[],
+  dataset: DatasetRecord,
+): Promise<EncryptedPlanning> {
+  const { blobs, objectsFolder } = planner;
+  const [first] = models;
+  if (!first) throw new Error("a job has at least one model");
+  const { inputs: bindings } = bindInputs(dataset.description, modelInputs(first), { inputs: request.inputs });
+  const records = {
+    dataset: dataset.objectName,
+    description: dataset.description,
+    bindings: bindings.map((binding) => ({
+      ...binding,
+      columns: binding.columns === null ? null : [...binding.columns],
+    })),
+  };
+  const input: PlanEncryptedInput = {
+    modelPaths: models.map((model) => pathOf(blobs, model)),
+    records: { ...records, objectsFolder },
+    minFidelity: request.min_fidelity,
+  };
+  const planned = Planned.parse(await runIsolated(TASK, input, LIMITS));
+  const { cost } = planned;
+  const batches = Math.ceil(dataset.records / cost.recordsPerBatch);
+  const plan = planOf(planned, request, dataset.records, batches, planner.donorsOnline());
+  const file: EncryptedJobFile = {
+    version: 1,
+    plan: planned.plan,
+    records,
+    recordsPerBatch: cost.recordsPerBatch,
+    batches,
+    members: planned.members.map(({ digest, results }, index) => ({
+      program: digest,
+      model: models[index]?.sha256 ?? first.sha256,
+      outputs: results,
+    })),
+  };
+  return {
+    plan,
+    unfaithful: planned.refusal === null ? null : new FluxError("plan_fidelity", planned.refusal),
+    file,
+    stages: (jobId, nowMs) => makeStages(blobs, request, planned, first.name, dataset, batches, jobId, nowMs),
+  };
+}
+
+function planOf(
+  { cost, rehearsals, members, sameAnswers, refusal }: Planned,
+  request: CreateJob,
+  records: number,
+  batches: number,
+  donorsOnline: number,
+): EncryptedPlan {
+  const batchMs = rehearsals.reduce(
+    (sum, { timing }) => sum + timing.encryptMs / rehearsals.length + timing.decryptMs,
+    0,
+  );
+  const keyHolderMs = batchMs / cost.recordsPerBatch;
+  // Batches are whole: a half-empty one costs donors and key-holder as much as a full one.
+  const computed = batches * cost.recordsPerBatch;
+  const donorSeconds = (cost.donorCoreSecondsPerRecord * computed) / Math.max(1, donorsOnline);
+  const keyHolderSeconds = (keyHolderMs * computed) / 1000;
+  return {
+    privacy: "encrypted",
+    custody: request.custody ?? "coordinator",
+    records,
+    records_per_batch: cost.recordsPerBatch,
+    batches,
+    microtasks: batches * cost.microtasksPerBatch * members.length,
+    bytes_per_record_down: cost.bytesDownPerRecord,
+    bytes_per_record_up: cost.bytesUpPerRecord,
+    squares: Math.max(...members.map(({ report }) => report.squares)),
+    ring_degree: cost.ringDegree,
+    modulus_bits: cost.modulusBits,
+    security_bits: cost.securityBits.level,
+    core_seconds_per_record: cost.donorCoreSecondsPerRecord,
+    key_holder_ms_per_record: keyHolderMs,
+    plain_model_ms_per_record: cost.plainMsPerRecord,
+    fidelity: {
+      records: Math.min(...rehearsals.map(({ fidelity }) => fidelity.records)),
+      same_answer_rate: sameAnswers,
+      largest_error: Math.max(...rehearsals.map(({ fidelity }) => fidelity.largestError)),
+      mean_error: rehearsals.reduce((sum, { fidelity }) => sum + fidelity.meanError, 0) / rehearsals.length,
+      wanted: request.min_fidelity,
+      accepted: refusal === null || request.accept_fidelity,
+    },
+    donors_online: donorsOnline,
+    seconds_with_donors_online: donorsOnline > 0 ? Math.max(donorSeconds, keyHolderSeconds) : null,
+    donors_see: DONORS_SEE,
+  };
+}
+
+async function makeStages(
+  blobs: BlobStore,
+  request: CreateJob,
+  { plan, members }: Planned,
+  modelName: string,
+  dataset: DatasetRecord,
+  batches: number,
+  jobId: JobId,
+  nowMs: number,
+): Promise<readonly PlannedStage[]> {
+  const stages: PlannedStage[] = [];
+  for (const [member, { programBytes, digest, outputs, polysOut }] of members.entries()) {
+    const program = await blobs.put([programBytes]);
+    if (program.digest !== digest) throw new Error(`the program of member ${member} has another digest than it says`);
+    const stageId = freshId("stg");
+    const spec: LanesStageSpec = { kernel: "lanes", version: 1, jobId, stageId, program };
+    const specBlob = await blobs.put([new TextEncoder().encode(JSON.stringify(spec))]);
+    const source: LaneSource = {
+      kind: "lanes",
+      ring: { n: plan.ring.n, primes: plan.ring.primes },
+      features: plan.input.index.length,
+      outputs,
+      polysOut,
+      program: digest,
+    };
+    const { bytesIn, bytesOut } = unitBytes(source);
+    const stage: StageRecord = {
+      id: stageId,
+      jobId,
+      tenantId: dataset.tenantId,
+      privacy: "encrypted",
+      member,
+      kernel: "lanes",
+      specDigest: specBlob.digest,
+      state: "open",
+      unitBytesIn: bytesIn,
+      unitBytesOut: bytesOut,
+      definition: {
+        title: request.name ?? modelName,
+        runtimes: ["lane-simd", "ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"],
+        arithmetic: "int8",
+        artefacts: [program],
+        unitMacs: laneMacs(decodeProgram(programBytes)),
+        residentBytes: 16 * programBytes.length + 32 * 2 ** 20,
+        weight: 1,
+        priority: request.priority,
+        deadlineAtMs: request.deadline === undefined ? null : Date.parse(request.deadline),
+        regions: request.regions ? { allow: request.regions.allow ?? [], prefer: request.regions.prefer ?? [] } : null,
+        groupId: request.group ?? null,
+        minReliability: 0,
+        batches,
+        source,
+      },
+      createdAtMs: nowMs,
+    };
+    stages.push({ stage, specBytes: specBlob.bytes, batches: [] });
+  }
+  return stages;
+}
+
+/** Int8 multiply-adds of one lane: weights × digits × limbs × polynomials, step by step (a square doubles the polynomials, less one). */
+function laneMacs(program: LaneProgram): number {
+  const limbs = Math.max(...program.ring.primes.map(limbCount));
+  let polys = 2;
+  let macs = 0;
+  for (const step of program.steps) {
+    if (step.kind === "square") {
+      polys = 2 * polys - 1;
+      continue;
+    }
+    for (const { matrix } of step.groups) {
+      const { k, m, digits } = program.matrices[matrix] ?? { k: 0, m: 0, digits: [] };
+      macs += polys * limbs * k * m * digits.length;
+    }
+  }
+  return macs;
+}
+
+function pathOf(blobs: BlobStore, model: ModelRecord): string {
+  const path = blobs.path(model.sha256);
+  if (path === undefined) throw new Error("models are compiled from blobs on this machine's disk");
+  return path;
+}
