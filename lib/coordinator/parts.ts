@@ -15,6 +15,10 @@ import type { Config } from "./config.ts";
 import { openCountries } from "./countries.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import type { KernelRegistry } from "./dispatch/kernel-services.ts";
+import { EncryptedJobs } from "./encrypted/encrypted-jobs.ts";
+import { openKeyVault } from "./encrypted/key-vault.ts";
+import { laneChecker } from "./encrypted/lane-checker.ts";
+import { lanePayloads } from "./encrypted/lane-payloads.ts";
 import { type Gateway, openGateway } from "./gateway/gateway.ts";
 import { createFirstKey } from "./identity.ts";
 import { modelProbe } from "./jobs/probe.ts";
@@ -74,7 +78,11 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
 
   const payloads = recordPayloads(store, objects);
   const pool = openCheckingPool({ threads: CHECKING_THREADS });
-  const kernels: KernelRegistry = { onnx: { payloads, checker: recordChecker({ payloads, blobs, pool }) } };
+  const lanes = laneChecker(blobs, objects);
+  const kernels: KernelRegistry = {
+    onnx: { payloads, checker: recordChecker({ payloads, blobs, pool }) },
+    lanes: { payloads: lanePayloads(objects), checker: lanes },
+  };
   const dispatcher = new Dispatcher({
     store,
     objects,
@@ -83,8 +91,35 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     kernels,
     clock: systemClock,
   });
-  const jobs = new JobService({ store, blobs, objects, queue: dispatcher, probe: modelProbe(blobs), log, now });
+  const encrypted: EncryptedJobs = new EncryptedJobs({
+    store,
+    blobs,
+    objects,
+    objectsFolder: config.dataFolder,
+    vault: await openKeyVault(config.dataFolder),
+    checker: lanes,
+    addBatch: (batch) => dispatcher.addBatch(batch),
+    redoBatch: (batch) => dispatcher.redoBatch(batch),
+    convict: (donorId) => dispatcher.convict(donorId),
+    fail: (jobId, error) => lifecycle.fail(jobId, error),
+    log,
+    now,
+  });
+  const jobs: JobService = new JobService({
+    store,
+    blobs,
+    objects,
+    objectsFolder: config.dataFolder,
+    queue: dispatcher,
+    probe: modelProbe(blobs),
+    encrypted,
+    log,
+    now,
+  });
   const { lifecycle } = jobs;
+  dispatcher.events.on("batch:completed", ({ jobId, stageId, batch }) =>
+    encrypted.batchCompleted(jobId, stageId, batch),
+  );
   dispatcher.events.on("lease:granted", ({ jobId }) => lifecycle.leased(jobId));
   dispatcher.events.on("result:accepted", ({ jobId }) => lifecycle.touch(jobId));
   dispatcher.events.on("lease:ended", ({ jobId }) => lifecycle.touch(jobId));
@@ -139,6 +174,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       await dispatcher.close();
       await lifecycle.settled();
       await pool.close();
+      await lanes.close();
       await store.close();
     },
   };

@@ -23,7 +23,7 @@
 import { isBanned } from "#lib/integrity/reputation.ts";
 import type { Capability, LeaseRequest, LeaseReturn, ResultSubmission, Signals } from "#lib/protocol/donor.ts";
 import { type ErrorCode, FluxError } from "#lib/protocol/errors.ts";
-import type { JobId, LeaseId, StageId } from "#lib/protocol/ids.ts";
+import type { DonorId, JobId, LeaseId, StageId } from "#lib/protocol/ids.ts";
 import { LEASE_LIMITS, SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { Board } from "#lib/scheduling/board.ts";
 import type { Attempt, CostModel, Policy } from "#lib/scheduling/types.ts";
@@ -280,6 +280,17 @@ export class Dispatcher {
     this.#options.costModel.observeSession({ kind: "left", donorId: session.id, atMs: this.#clock.nowMs() });
     this.events.emit("donor:left", { donorId: session.id, online: this.#sessions.size, leasesReturned });
     if (leasesReturned > 0) this.#waiters.wake();
+  }
+
+  /** An accepted result of this donor turned out wrong when all of it was recomputed: counts like one that was refused. */
+  convict(donorId: DonorId): void {
+    const session = this.#sessions.get(donorId);
+    if (!session) {
+      this.#store.donors.count(donorId, { refused: 1 }, this.#clock.nowMs());
+      return;
+    }
+    session.judged(false, 0, 0);
+    if (isBanned(session)) this.#ban(session);
   }
 
   measured(session: DonorSession, capability: Capability): void {

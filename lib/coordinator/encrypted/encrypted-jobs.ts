@@ -54,12 +54,21 @@ export interface CanaryFidelity {
   readonly largestError: number;
 }
 
+export interface FinishedJob {
+  readonly file: EncryptedJobFile;
+  readonly fidelity: CanaryFidelity;
+  /** Batches that had to be done anew. */
+  readonly alarms: number;
+}
+
 interface Running {
   readonly jobId: JobId;
   readonly file: EncryptedJobFile;
   readonly stages: readonly StageRecord[];
   /** Batches that at least one member still works on. */
   readonly open: Map<number, number>;
+  /** `member.batch` that a thread has now: the store and an event may both say that a batch is completed. */
+  readonly decrypting: Set<string>;
   /** Decrypted (member, batch) pairs still to come. */
   left: number;
   stopped: boolean;
@@ -114,6 +123,7 @@ export class EncryptedJobs {
       file,
       stages,
       open: new Map(),
+      decrypting: new Set(),
       left: stages.length * file.batches,
       stopped: false,
       wake: () => {},
@@ -145,12 +155,13 @@ export class EncryptedJobs {
   }
 
   /** Resolves when every batch is decrypted; rejects when the job was stopped before. */
-  async finish(jobId: JobId): Promise<{ readonly fidelity: CanaryFidelity; readonly alarms: number }> {
+  async finish(jobId: JobId): Promise<FinishedJob> {
     await this.start(jobId);
     const running = this.#running.get(jobId);
     if (!running) throw new Error(`${jobId} does not run`);
     await running.finished.promise;
-    return { fidelity: running.fidelity, alarms: running.alarms };
+    const { file, fidelity, alarms } = running;
+    return { file, fidelity, alarms };
   }
 
   /** The job has ended: its keys and ciphertexts are deleted. */
@@ -214,6 +225,20 @@ export class EncryptedJobs {
   }
 
   async #decrypt(running: Running, stage: StageRecord, batchNumber: number): Promise<void> {
+    const name = `${stage.member}.${batchNumber}`;
+    if (running.decrypting.has(name)) return;
+    running.decrypting.add(name);
+    let noise: BatchRecord | undefined;
+    try {
+      noise = await this.#decryptOnce(running, stage, batchNumber);
+    } finally {
+      running.decrypting.delete(name);
+    }
+    if (noise) await this.#alarm(running, stage, noise);
+  }
+
+  /** @returns the batch when it is noise */
+  async #decryptOnce(running: Running, stage: StageRecord, batchNumber: number): Promise<BatchRecord | undefined> {
     const { store, log, now } = this.#options;
     const batch = await this.#batchOf(stage, batchNumber);
     const startedMs = now();
@@ -227,10 +252,8 @@ export class EncryptedJobs {
       { jobId: running.jobId, batch: batchNumber, verdict: reply.verdict, ms: now() - startedMs },
       "batch decrypted",
     );
-    if (reply.fidelity === null) {
-      await this.#alarm(running, stage, batch);
-      return;
-    }
+    if (reply.fidelity === null) return batch;
+    if (batch.state === "deleted") return undefined;
     running.fidelity = merged(running.fidelity, reply.fidelity);
     await store.stages.setBatchState(stage.id, batchNumber, "deleted");
     await this.#removePayload(running, stage, batch);
@@ -240,6 +263,7 @@ export class EncryptedJobs {
     running.left--;
     running.wake();
     this.#finishWhenDone(running);
+    return undefined;
   }
 
   /** A wrong lane got through: find it, count it against its donor, and do the batch anew under a new key. */

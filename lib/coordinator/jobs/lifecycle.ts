@@ -35,6 +35,10 @@ export interface LifecycleOptions {
   readonly aggregate: (job: JobRecord) => Promise<void>;
   /** Plans a job again whose planning or queueing was cut off by a restart, and queues it. */
   readonly replan: (job: JobRecord) => Promise<void>;
+  /** Goes on with a job whose stages exist, after a restart. */
+  readonly restart: (job: JobRecord) => Promise<void>;
+  /** The job has ended: what only its work needed can go. */
+  readonly ended: (job: JobRecord) => Promise<void>;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -53,10 +57,13 @@ export class JobLifecycle {
   /** Goes on with every unfinished job of the store. The dispatcher has taken up the open stages by itself. */
   async resume(): Promise<void> {
     for (const job of await this.#options.store.jobs.unfinished()) {
-      this.#background(job.id, async () => {
+      this.background(job.id, async () => {
         if (job.status === "aggregating") await this.#aggregate(job);
         else if (job.status === "planning" || !(await this.#allStagesExist(job))) await this.#options.replan(job);
-        else await this.#finishIfDone(job.id);
+        else {
+          await this.#options.restart(job);
+          await this.#finishIfDone(job.id);
+        }
       });
     }
   }
@@ -74,19 +81,25 @@ export class JobLifecycle {
     if (isEnded((await store.jobs.get(SYSTEM, jobId)).status)) await queue.closeJob(jobId);
   }
 
+  /** The plan is made, but worse than its submitter wants: the job ends with the plan to look at. */
+  async refuse(jobId: JobId, plan: JobRecord["plan"], error: unknown): Promise<void> {
+    await this.#options.store.jobs.change(jobId, ["planning"], { plan });
+    await this.fail(jobId, error);
+  }
+
   /** A lease of the job was granted. */
   leased(jobId: JobId): void {
     this.touch(jobId);
     if (this.#running.has(jobId)) return;
     this.#running.add(jobId);
-    this.#background(jobId, async () => {
+    this.background(jobId, async () => {
       await this.#change(jobId, ["queued"], { status: "running", startedAtMs: this.#options.now() });
     });
   }
 
   /** Every unit of a stage has a result or was given up. */
   stageCompleted(jobId: JobId): void {
-    this.#background(jobId, () => this.#finishIfDone(jobId));
+    this.background(jobId, () => this.#finishIfDone(jobId));
   }
 
   /** @throws FluxError conflict when it has ended already */
@@ -161,12 +174,16 @@ export class JobLifecycle {
     const changed = await store.jobs.change(jobId, from, change);
     if (!changed) return undefined;
     await store.jobEvents.append(jobId, changed.status, { error: changed.error }, now());
-    if (isEnded(changed.status)) this.#running.delete(jobId);
     this.touch(jobId);
+    if (isEnded(changed.status)) {
+      this.#running.delete(jobId);
+      this.background(jobId, () => this.#options.ended(changed));
+    }
     return changed;
   }
 
-  #background(jobId: JobId, run: () => Promise<void>): void {
+  /** Does something for a job that nobody waits for; an error fails the job. */
+  background(jobId: JobId, run: () => Promise<void>): void {
     const work = run()
       .catch((error: unknown) => this.fail(jobId, error))
       .catch((error: unknown) => this.#options.log.error({ err: error, jobId }, "a failed job could not be marked so"))

@@ -227,7 +227,6 @@ async function makeStages(
       definition: {
         title: request.name ?? modelName,
         runtimes: ["lane-simd", "ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"],
-        arithmetic: "int8",
         artefacts: [program],
         unitMacs: laneMacs(decodeProgram(programBytes)),
         residentBytes: 16 * programBytes.length + 32 * 2 ** 20,

@@ -9,6 +9,7 @@ import { bytesPerRecord, elementsPerRecord, RecordTensor } from "#lib/protocol/t
 import { ObjectName, type ObjectStore, type ObjectWriter } from "#lib/storage/objects.ts";
 import type { ResultRecord, StageRecord } from "#lib/storage/records.ts";
 import type { Store } from "#lib/storage/store.ts";
+import { decryptedName, type EncryptedJobFile } from "../encrypted/job-file.ts";
 
 /** Records `start..start+count` that have no result: their microtask was given up. */
 const Gap = z.object({ start: z.int().nonnegative(), count: z.int().positive() });
@@ -21,6 +22,43 @@ export const ResultsDescription = z.object({
   createdAtMs: z.number(),
 });
 export type ResultsDescription = z.infer<typeof ResultsDescription>;
+
+/**
+ * Puts the decrypted batches of an encrypted job together and makes them readable as `version`. Every record has its outputs: lanes that
+ * no donor got right were computed by the key-holder.
+ */
+export async function assembleEncrypted(
+  objects: ObjectStore,
+  jobId: JobId,
+  file: EncryptedJobFile,
+  version: number,
+  nowMs: number,
+): Promise<ResultsDescription> {
+  const [member] = file.members;
+  if (!member) throw new Error(`${jobId} has no member`);
+  for (const [output] of member.outputs.entries()) {
+    const writer = await objects.create(resultsName(jobId, version, outputPart(output)));
+    try {
+      for (let batch = 0; batch < file.batches; batch++) {
+        await writer.append(await objects.read(decryptedName(jobId, 0, batch, output)));
+      }
+      await writer.close();
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+  }
+  const { records } = file.records.description;
+  const description = { version, records, outputs: [...member.outputs], missing: [], createdAtMs: nowMs };
+  await writeDescription(objects, jobId, description);
+  return description;
+}
+
+/** Written last: a version exists when its description does. */
+async function writeDescription(objects: ObjectStore, jobId: JobId, description: ResultsDescription): Promise<void> {
+  const name = resultsName(jobId, description.version, "description");
+  await objects.put(name, new TextEncoder().encode(JSON.stringify(description)));
+}
 
 /** Result rows read at once; each carries up to a payload of bytes. */
 const PAGE = 16;
@@ -79,11 +117,7 @@ export async function assemblePublic(
     await fill(records);
     for (const writer of writers) await writer.close();
     const description = { version, records, outputs: [...outputs], missing, createdAtMs: nowMs };
-    // Written last: a version exists when its description does.
-    await objects.put(
-      resultsName(stage.jobId, version, "description"),
-      new TextEncoder().encode(JSON.stringify(description)),
-    );
+    await writeDescription(objects, stage.jobId, description);
     return description;
   } catch (error) {
     await Promise.allSettled(writers.map((writer) => writer.abort()));

@@ -13,11 +13,14 @@ import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { DatasetRecord, JobEventRecord, JobRecord, ModelRecord } from "#lib/storage/records.ts";
 import { type Caller, type Page, type PageRequest, type Store, SYSTEM } from "#lib/storage/store.ts";
 import { objectSections } from "../dataset-sections.ts";
+import type { EncryptedJobs } from "../encrypted/encrypted-jobs.ts";
+import { writeJobFile } from "../encrypted/job-file.ts";
 import type { Identity } from "../identity.ts";
 import { isEnded, JobLifecycle } from "../jobs/lifecycle.ts";
-import { planPublic } from "../jobs/plan-public.ts";
+import { type EncryptedPlanning, planEncryptedJob } from "../jobs/plan-encrypted.ts";
+import { type PublicPlanning, planPublic } from "../jobs/plan-public.ts";
 import type { ModelProbe } from "../jobs/probe.ts";
-import { assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
+import { assembleEncrypted, assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
 import { jobResource } from "../jobs/view.ts";
 import type { Log } from "../log.ts";
 import type { WorkQueue } from "../work.ts";
@@ -28,6 +31,9 @@ export interface JobServiceOptions {
   readonly objects: ObjectStore;
   readonly queue: WorkQueue;
   readonly probe: ModelProbe;
+  readonly encrypted: EncryptedJobs;
+  /** The disk object store's folder. */
+  readonly objectsFolder: string;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -40,6 +46,10 @@ interface Ingredients {
 /** Records in one chunk of a download. */
 const CHUNK_RECORDS = 4096;
 const FIRST_VERSION = 1;
+/** Planning that takes longer goes on without the request. */
+const PLANNING_MS = 60_000;
+
+type Planning = ({ readonly kind: "public" } & PublicPlanning) | ({ readonly kind: "encrypted" } & EncryptedPlanning);
 
 export class JobService {
   readonly lifecycle: JobLifecycle;
@@ -52,29 +62,47 @@ export class JobService {
       queue: options.queue,
       aggregate: (job) => this.#aggregate(job),
       replan: (job) => this.#plan(job),
+      restart: async (job) => {
+        if (job.privacy === "encrypted") await options.encrypted.start(job.id);
+      },
+      ended: async (job) => {
+        if (job.privacy === "encrypted") await options.encrypted.forget(job.id);
+      },
       log: options.log,
       now: options.now,
     });
   }
 
-  /** @throws FluxError naming what does not fit; nothing is kept then */
+  /**
+   * Plans and queues a job. Planning an encrypted one compiles and rehearses its model, which takes seconds; where it takes longer
+   * than a request should, the job is answered as `planning` and goes on by itself.
+   * @throws FluxError naming what does not fit; nothing is kept then
+   */
   async create(caller: Identity, request: CreateJob): Promise<JobResource | DryRun> {
-    const { store, now } = this.#options;
     const ingredients = await this.#ingredients(caller.tenantId, request);
     refuseWhatIsNotOffered(request);
-    const planning = await this.#planPublic(request, ingredients);
-    if (request.dry_run) return { object: "plan", plan: planning.plan };
+    const planning = this.#planFor(request, ingredients);
+    const planned = request.dry_run ? await planning : await atMost(PLANNING_MS, planning);
+    if (request.dry_run && planned) return { object: "plan", plan: planned.plan };
+    const job = await this.#insert(caller, request, ingredients);
+    if (planned) await this.#queue(job, planned);
+    else this.lifecycle.background(job.id, async () => this.#queue(job, await planning));
+    return this.get(caller, job.id);
+  }
+
+  async #insert(caller: Identity, request: CreateJob, { models, dataset }: Ingredients): Promise<JobRecord> {
+    const { store, now } = this.#options;
     if ((await store.jobs.count(caller.tenantId)) >= UPLOAD_LIMITS.jobsPerTenant) {
       throw new FluxError("quota_exceeded", `You have ${UPLOAD_LIMITS.jobsPerTenant} jobs: delete some old ones.`);
     }
     const job: JobRecord = {
       id: freshId("job"),
       tenantId: caller.tenantId,
-      name: request.name ?? `${ingredients.models[0]?.name ?? "model"} on ${ingredients.dataset.name}`.slice(0, 120),
+      name: request.name ?? `${models[0]?.name ?? "model"} on ${dataset.name}`.slice(0, 120),
       status: "planning",
       privacy: request.privacy,
       custody: request.custody ?? "coordinator",
-      datasetId: ingredients.dataset.id,
+      datasetId: dataset.id,
       request,
       plan: null,
       error: null,
@@ -83,13 +111,25 @@ export class JobService {
       completedAtMs: null,
     };
     await store.jobs.insert(job);
+    return job;
+  }
+
+  async #queue(job: JobRecord, planning: Planning): Promise<void> {
+    const { objects, encrypted, now } = this.#options;
     try {
+      if (planning.kind === "encrypted") {
+        if (planning.unfaithful && !job.request.accept_fidelity) {
+          await this.lifecycle.refuse(job.id, planning.plan, planning.unfaithful);
+          return;
+        }
+        await writeJobFile(objects, job.id, planning.file);
+      }
       await this.lifecycle.queue(job.id, planning.plan, await planning.stages(job.id, now()));
+      if (planning.kind === "encrypted") await encrypted.start(job.id);
     } catch (error) {
       await this.lifecycle.fail(job.id, error);
       throw error;
     }
-    return this.get(caller, job.id);
   }
 
   async get(caller: Identity, id: JobId): Promise<JobResource> {
@@ -178,18 +218,30 @@ export class JobService {
     }
   }
 
-  #planPublic(request: CreateJob, { models, dataset }: Ingredients) {
-    const { blobs, objects, probe, queue } = this.#options;
-    return planPublic({ blobs, objects, probe, donorsOnline: () => queue.donorsOnline }, request, models, dataset);
+  async #planFor(request: CreateJob, { models, dataset }: Ingredients): Promise<Planning> {
+    const { blobs, objects, objectsFolder, probe, queue } = this.#options;
+    const donorsOnline = () => queue.donorsOnline;
+    if (request.privacy === "encrypted") {
+      const planner = { blobs, objectsFolder, donorsOnline };
+      return { kind: "encrypted", ...(await planEncryptedJob(planner, request, models, dataset)) };
+    }
+    return {
+      kind: "public",
+      ...(await planPublic({ blobs, objects, probe, donorsOnline }, request, models, dataset)),
+    };
   }
 
   async #plan(job: JobRecord): Promise<void> {
-    const planning = await this.#planPublic(job.request, await this.#ingredients(SYSTEM, job.request));
-    await this.lifecycle.queue(job.id, planning.plan, await planning.stages(job.id, this.#options.now()));
+    await this.#queue(job, await this.#planFor(job.request, await this.#ingredients(SYSTEM, job.request)));
   }
 
   async #aggregate(job: JobRecord): Promise<void> {
-    const { store, objects, blobs, now } = this.#options;
+    const { store, objects, blobs, encrypted, now } = this.#options;
+    if (job.privacy === "encrypted") {
+      const { file } = await encrypted.finish(job.id);
+      await assembleEncrypted(objects, job.id, file, FIRST_VERSION, now());
+      return;
+    }
     const [stage] = await store.stages.ofJob(job.id);
     if (!stage) throw new Error(`${job.id} has no stage to aggregate`);
     const dataset = await store.datasets.get(SYSTEM, job.datasetId);
@@ -226,15 +278,6 @@ export class JobService {
 
 /** Parts of the request that later versions serve; said at once rather than after an upload was computed. */
 function refuseWhatIsNotOffered(request: CreateJob): void {
-  if (request.privacy === "encrypted") {
-    throw new FluxError(
-      "unavailable",
-      'Encrypted jobs cannot be computed yet. Say privacy: "public" where the data is public.',
-      {
-        param: "privacy",
-      },
-    );
-  }
   if (request.custody === "submitter") {
     throw new FluxError(
       "invalid_request",
@@ -248,5 +291,16 @@ function refuseWhatIsNotOffered(request: CreateJob): void {
     throw new FluxError("unavailable", "Several models in one job are not combined yet. Submit one job per model.", {
       param: "models",
     });
+  }
+}
+
+/** The promise's value, or undefined when it takes longer; it goes on then. */
+async function atMost<Value>(ms: number, promise: Promise<Value>): Promise<Value | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), ms);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

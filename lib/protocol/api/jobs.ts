@@ -94,6 +94,8 @@ export const EncryptedPlan = z.object({
   donors_see: z.string(),
 });
 
+export type EncryptedPlan = z.infer<typeof EncryptedPlan>;
+
 export const Plan = z.discriminatedUnion("privacy", [PublicPlan, EncryptedPlan]).meta({ id: "Plan" });
 export type Plan = z.infer<typeof Plan>;
 
