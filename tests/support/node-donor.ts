@@ -1,10 +1,11 @@
 /**
- * A donor in this process: speaks the donor protocol over a real socket and computes ONNX stages with onnxruntime-web,
- * as a browser tab would, without the browser.
+ * A donor in this process: speaks the donor protocol over a real socket and computes ONNX stages with onnxruntime-web and
+ * encrypted ones with lane-simd, as a browser tab would, without the browser.
  */
 import { createHash } from "node:crypto";
 import * as ort from "onnxruntime-web/wasm";
 import { io, type Socket } from "socket.io-client";
+import { decodeProgram } from "#lib/lanes/program-codec.ts";
 import {
   DONOR_NAMESPACE,
   DONOR_REQUESTS,
@@ -14,17 +15,23 @@ import {
   type Lease,
   PROTOCOL_VERSION,
 } from "#lib/protocol/donor.ts";
-import { type OnnxStageSpec, StageSpec } from "#lib/protocol/stage.ts";
+import { type OnnxStageSpec, type RuntimeId, StageSpec } from "#lib/protocol/stage.ts";
+import { runLanes } from "#worker/kernels/lanes/run-lanes.ts";
+import { laneSimdRuntime } from "#worker/kernels/lanes/simd-evaluator.ts";
 import { runRecords } from "#worker/kernels/records.ts";
 
 export interface NodeDonorOptions {
   readonly url: string;
   /** Changes what an honest donor would send. */
   readonly falsify?: (result: Uint8Array<ArrayBuffer>, lease: Lease) => Uint8Array<ArrayBuffer>;
+  /** Keeps what it is sent. @default false */
+  readonly keepPayloads?: boolean;
 }
 
 export interface NodeDonor {
   readonly accepted: () => number;
+  /** Every payload byte that it was sent, when asked to keep them. */
+  readonly received: () => readonly Uint8Array[];
   readonly refused: () => readonly string[];
   /** Closes the socket and waits until nothing runs any more. */
   readonly stop: () => Promise<void>;
@@ -38,10 +45,17 @@ interface Reply<Value> {
 const EMPTY = new Uint8Array(0);
 const TIMINGS = { queueMs: 0, downloadMs: 1, computeMs: 10, uploadMs: 1 };
 
-export async function startNodeDonor({ url, falsify = (result) => result }: NodeDonorOptions): Promise<NodeDonor> {
+interface Prepared {
+  readonly runtime: RuntimeId;
+  readonly compute: (lease: Lease, payload: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDonor> {
+  const { url, falsify = (result) => result, keepPayloads = false } = options;
   ort.env.wasm.numThreads = 1;
   const socket = io(`${url}${DONOR_NAMESPACE}`, { transports: ["websocket"], reconnection: false });
-  const models = new Map<string, Promise<{ spec: OnnxStageSpec; session: ort.InferenceSession }>>();
+  const stages = new Map<string, Promise<Prepared>>();
+  const received: Uint8Array[] = [];
   const refused: string[] = [];
   let accepted = 0;
   let stopped = false;
@@ -52,6 +66,7 @@ export async function startNodeDonor({ url, falsify = (result) => result }: Node
     capability: {
       runtimes: [
         { runtime: "ort-wasm", threads: 1, selfTestPassed: true, int8MacsPerSecond: 2e10, float32MacsPerSecond: 8e9 },
+        { runtime: "lane-simd", threads: 1, selfTestPassed: true, int8MacsPerSecond: 2e10, float32MacsPerSecond: 0 },
       ],
       memoryBytes: 2 ** 29,
       logicalCores: 2,
@@ -70,35 +85,26 @@ export async function startNodeDonor({ url, falsify = (result) => result }: Node
     },
   });
 
-  async function stage(lease: Lease) {
+  async function prepare(lease: Lease): Promise<Prepared> {
     const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await artefact(url, lease.specDigest))));
-    if (spec.kernel !== "onnx") throw new Error(`this donor computes onnx stages, not ${spec.kernel}`);
-    const session = await ort.InferenceSession.create(await artefact(url, spec.model.digest));
-    return { spec, session };
+    switch (spec.kernel) {
+      case "onnx":
+        return prepareOnnx(spec, await artefact(url, spec.model.digest));
+      case "lanes":
+        return prepareLanes(await artefact(url, spec.program.digest));
+      case "tfjs":
+        throw new Error("this donor computes no tfjs stages");
+    }
   }
 
-  async function compute(lease: Lease, payload: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-    let known = models.get(lease.specDigest);
+  async function compute(lease: Lease, payload: Uint8Array<ArrayBuffer>) {
+    let known = stages.get(lease.specDigest);
     if (!known) {
-      known = stage(lease);
-      models.set(lease.specDigest, known);
+      known = prepare(lease);
+      stages.set(lease.specDigest, known);
     }
-    const { spec, session } = await known;
-    return runRecords(
-      spec,
-      { payload, unitCount: lease.unitCount },
-      async (inputs, records) => {
-        const feeds = Object.fromEntries(
-          spec.inputs.map((input, index) => [
-            input.name,
-            new ort.Tensor(inputs[index]!, [records, ...input.model.shape]),
-          ]),
-        );
-        const results = await session.run(feeds);
-        return spec.outputs.map(({ name }) => results[name]!.data as Float32Array);
-      },
-      async () => {},
-    );
+    const stage = await known;
+    return { runtime: stage.runtime, result: await stage.compute(lease, payload) };
   }
 
   async function work(): Promise<void> {
@@ -106,7 +112,7 @@ export async function startNodeDonor({ url, falsify = (result) => result }: Node
       const { value, buffer } = await request(socket, "lease:request", {
         wantMs: 1_000,
         memoryBytes: 2 ** 29,
-        runtimes: ["ort-wasm"],
+        runtimes: ["ort-wasm", "lane-simd"],
         cached: [],
       });
       if (value.kind === "wait") continue;
@@ -116,9 +122,11 @@ export async function startNodeDonor({ url, falsify = (result) => result }: Node
           lease.inlineOffset === null
             ? (await request(socket, "payload:get", { leaseId, fence })).buffer
             : buffer.slice(lease.inlineOffset, lease.inlineOffset + lease.payloadBytes);
-        const result = falsify(await compute(lease, payload), lease);
+        if (keepPayloads) received.push(payload);
+        const { runtime, result } = await compute(lease, payload);
         try {
-          await request(socket, "result:submit", { leaseId, fence, runtime: "ort-wasm", timings: TIMINGS }, result);
+          const submission = { leaseId, fence, runtime, timings: TIMINGS };
+          await request(socket, "result:submit", submission, falsify(result, lease));
           accepted++;
         } catch (error) {
           refused.push(error instanceof Error ? error.message : String(error));
@@ -132,6 +140,7 @@ export async function startNodeDonor({ url, falsify = (result) => result }: Node
   });
   return {
     accepted: () => accepted,
+    received: () => received,
     refused: () => refused,
     stop: async () => {
       stopped = true;
@@ -139,6 +148,35 @@ export async function startNodeDonor({ url, falsify = (result) => result }: Node
       await working;
     },
   };
+}
+
+async function prepareOnnx(spec: OnnxStageSpec, model: Uint8Array<ArrayBuffer>): Promise<Prepared> {
+  const session = await ort.InferenceSession.create(model);
+  return {
+    runtime: "ort-wasm",
+    compute: (lease, payload) =>
+      runRecords(
+        spec,
+        { payload, unitCount: lease.unitCount },
+        async (inputs, records) => {
+          const feeds = Object.fromEntries(
+            spec.inputs.map((input, index) => [
+              input.name,
+              new ort.Tensor(inputs[index]!, [records, ...input.model.shape]),
+            ]),
+          );
+          const results = await session.run(feeds);
+          return spec.outputs.map(({ name }) => results[name]!.data as Float32Array);
+        },
+        async () => {},
+      ),
+  };
+}
+
+async function prepareLanes(bytes: Uint8Array<ArrayBuffer>): Promise<Prepared> {
+  const program = decodeProgram(bytes);
+  const evaluator = await laneSimdRuntime.prepare(program);
+  return { runtime: "lane-simd", compute: (_lease, payload) => runLanes(program, evaluator, payload) };
 }
 
 function request<Name extends DonorRequestName>(
