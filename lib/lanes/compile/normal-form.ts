@@ -149,7 +149,7 @@ class Normalizer {
       const arrays = inputs.map((input) => input.array);
       return { kind: "constant", array: evaluateNode(node, arrays, withBatch(info.shape, 1), info.dtype) };
     }
-    const tailAllowed = !this.heavyAfter.has(node.output);
+    const tailAllowed = !this.heavyAfter.has(node.output) && !HEAVY.has(node.op);
     if (inputs.some((input) => input.kind === "tail")) return { kind: "tail" };
     try {
       return this.encrypted(node, inputs, info.shape, tailAllowed) ?? { kind: "tail" };

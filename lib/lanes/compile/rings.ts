@@ -16,6 +16,9 @@ export interface PlanRing extends LaneRing {
 const ERROR_DEVIATION = 3.2;
 const MAX_PRIME_BITS = 31;
 const MIN_PRIME_BITS = 18;
+/** Primes are a little below their power of two; and in large rings there are so few small ones that some totals cannot be had. */
+const SPARE_BITS = 2;
+const MAX_SPARE_BITS = 16;
 
 /**
  * Standard deviation of a fresh ciphertext's noise in a real slot, times the encoding scale: √(N/2) coefficients' worth.
@@ -44,7 +47,11 @@ export function wireBits(primes: readonly number[]): number {
 /** The primes with the fewest bits that make up `bits`; of equal ones those with the least work. Undefined where security forbids it. */
 export function choosePrimes(n: number, bits: number): PlanRing | undefined {
   let best: { ring: PlanRing; score: number } | undefined;
-  for (let total = Math.ceil(bits); total <= Math.ceil(bits) + 2; total++) {
+  for (
+    let total = Math.ceil(bits);
+    total <= Math.ceil(bits) + (best === undefined ? MAX_SPARE_BITS : SPARE_BITS);
+    total++
+  ) {
     for (
       let count = Math.ceil(total / MAX_PRIME_BITS);
       count <= Math.floor(total / MIN_PRIME_BITS) || count === 1;
