@@ -25,7 +25,8 @@ export interface CsvLayout {
   readonly samples: readonly (readonly string[])[];
 }
 
-const SAMPLE_BYTES = 256 * 1024;
+/** Room for a header of 65,536 names. */
+const SAMPLE_BYTES = 2 * 1024 * 1024;
 const SAMPLE_ROWS = 1000;
 
 export async function readCsv({ open, preprocessing, sink, storeAs, warnings }: IngestContext): Promise<Ingested> {

@@ -10,10 +10,13 @@ type JsonObject = { readonly [key: string]: Cell };
 
 interface Line {
   readonly number: number;
+  readonly bytes: number;
   readonly value: JsonObject;
 }
 
 const SAMPLE_RECORDS = 200;
+/** Lines may have 16 MiB each: the samples are held together. */
+const SAMPLE_BYTES = 1024 * 1024;
 /** Plain lists as records go under this name. */
 const LIST_NAME = "features";
 
@@ -57,14 +60,18 @@ function cellsOf({ number, value }: Line, positions: ReadonlyMap<string, number>
 
 async function firstLines(stream: ByteStream): Promise<Line[]> {
   const found: Line[] = [];
-  for await (const line of objects(stream)) if (found.push(line) === SAMPLE_RECORDS) break;
+  let bytes = 0;
+  for await (const line of objects(stream)) {
+    bytes += line.bytes;
+    if (found.push(line) === SAMPLE_RECORDS || bytes > SAMPLE_BYTES) break;
+  }
   return found;
 }
 
 async function* objects(stream: ByteStream): AsyncGenerator<Line> {
   for await (const { bytes, number } of lines(stream)) {
     checkDepth(bytes, number);
-    yield { number, value: toObject(parse(bytes, number), number) };
+    yield { number, bytes: bytes.length, value: toObject(parse(bytes, number), number) };
   }
 }
 

@@ -42,7 +42,7 @@ async function read(context: IngestContext): Promise<Ingested> {
     for (const name of used) columns.push(await readColumn(file, metadata, decoders, name, start, end));
     return columns;
   };
-  const samples = await readSlice(0, Math.min(SAMPLE_ROWS, rows));
+  const samples = await readSlice(0, Math.min(SAMPLE_ROWS, slices[0]!.end));
   let row = 0;
   return readRecords(context, {
     names: used,
@@ -87,6 +87,12 @@ function sliced(metadata: FileMetaData, used: readonly string[]): { start: numbe
       .filter(({ meta_data: chunk }) => wanted.has(chunk?.path_in_schema[0] ?? ""))
       .reduce((sum, { meta_data: chunk }) => sum + Number(chunk?.num_values ?? 0), 0);
     const perRow = Math.max(1, values / Math.max(rows, 1));
+    if (perRow > DATASET_LIMITS.recordElements) {
+      throw new FluxError(
+        "dataset_too_large",
+        `A row holds about ${Math.round(perRow)} values, at most ${DATASET_LIMITS.recordElements} are taken: use shorter lists.`,
+      );
+    }
     const step = Math.max(1, Math.min(SLICE_ROWS, Math.floor(SLICE_VALUES / perRow)));
     for (let start = 0; start < rows; start += step) {
       slices.push({ start: groupStart + start, end: groupStart + Math.min(start + step, rows) });

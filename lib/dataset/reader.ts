@@ -15,7 +15,12 @@ export interface DatasetReader {
   readLabels(start: number, count: number): Promise<Float64Array | null>;
   /** The id column, or the record numbers where there is none. */
   readIds(start: number, count: number): Promise<string[]>;
+  /** Record numbers of the ids that there are, in one pass over them. */
+  findIds(ids: ReadonlySet<string>): Promise<Map<string, number>>;
 }
+
+/** Ids are read in pieces of this many when one is looked for. */
+const FIND_RECORDS = 64 * 1024;
 
 export function openDataset(description: DatasetDescription, sections: SectionReader): DatasetReader {
   const arrays = new Map(description.arrays.map((array) => [array.name, array]));
@@ -35,9 +40,26 @@ export function openDataset(description: DatasetDescription, sections: SectionRe
     return binding.columns === null ? bytes : gather(array, binding.columns, bytes, count);
   }
 
+  async function readIds(start: number, count: number): Promise<string[]> {
+    checkRange(start, count);
+    if (!description.id) return Array.from({ length: count }, (_, index) => String(start + index));
+    if (count === 0) return [];
+    const first = Math.max(start - 1, 0);
+    const ends = viewOf("INT64", await sections.read("ids.ends", first * 8, (start + count - first) * 8));
+    const positions = Array.from(ends, Number);
+    if (start === 0) positions.unshift(0);
+    const base = positions[0]!;
+    const text = await sections.read("ids", base, positions.at(-1)! - base);
+    const decoder = new TextDecoder();
+    return Array.from({ length: count }, (_, i) =>
+      decoder.decode(text.subarray(positions[i]! - base, positions[i + 1]! - base)),
+    );
+  }
+
   return {
     description,
     readStored,
+    readIds,
     async readInput(binding, start, count) {
       return decodeInput(binding, await readStored(binding, start, count), count);
     },
@@ -45,20 +67,15 @@ export function openDataset(description: DatasetDescription, sections: SectionRe
       checkRange(start, count);
       return description.label ? viewOf("FP64", await sections.read("labels", start * 8, count * 8)) : null;
     },
-    async readIds(start, count) {
-      checkRange(start, count);
-      if (!description.id) return Array.from({ length: count }, (_, index) => String(start + index));
-      if (count === 0) return [];
-      const first = Math.max(start - 1, 0);
-      const ends = viewOf("INT64", await sections.read("ids.ends", first * 8, (start + count - first) * 8));
-      const positions = Array.from(ends, Number);
-      if (start === 0) positions.unshift(0);
-      const base = positions[0]!;
-      const text = await sections.read("ids", base, positions.at(-1)! - base);
-      const decoder = new TextDecoder();
-      return Array.from({ length: count }, (_, i) =>
-        decoder.decode(text.subarray(positions[i]! - base, positions[i + 1]! - base)),
-      );
+    async findIds(ids) {
+      const found = new Map<string, number>();
+      for (let start = 0; start < description.records && found.size < ids.size; start += FIND_RECORDS) {
+        const known = await readIds(start, Math.min(FIND_RECORDS, description.records - start));
+        known.forEach((id, index) => {
+          if (ids.has(id)) found.set(id, start + index);
+        });
+      }
+      return found;
     },
   };
 }

@@ -295,6 +295,7 @@ export function createTable(
       else batch[base + plan.at] = known;
     },
     setNumber(plan, value, where) {
+      if (Number.isNaN(value)) return table.setMissing(plan, where);
       if (plan.use === "feature" && plan.words === null) {
         if (!(Math.abs(value) <= MAX_FLOAT32)) throw notFinite(plan, value, where());
         batch[base + plan.at] = value;

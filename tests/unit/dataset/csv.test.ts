@@ -66,6 +66,12 @@ describe("reading", () => {
     expect(description.columns[1]).toMatchObject({ missing: 1, min: 2, max: 6, datatype: "int" });
   });
 
+  test("65,536 columns", async () => {
+    const names = Array.from({ length: 65_536 }, (_, i) => `pixel_${i}`);
+    const { description } = await ingest(`${names.join(",")}\n${names.map((_, i) => i % 256).join(",")}\n`);
+    expect(description.features).toBe(65_536);
+  });
+
   test("columns choose and order the features", async () => {
     const text = "a,b,c\n1,2,3\n";
     expect(await values(text, { columns: ["c", "a"] })).toEqual([3, 1]);

@@ -34,6 +34,18 @@ test("a missing key takes the stated fill", async () => {
   expect(await values('{"a":1,"b":2}\n{"a":3}\n', { preprocessing, columns: ["a", "b"] })).toEqual([1, 2, 3, 9]);
 });
 
+test("ids are found by name", async () => {
+  const { reader } = await ingest('{"id":"ä","x":1}\n{"id":"b","x":2}\n{"id":"c","x":3}\n');
+  expect(await reader.findIds(new Set(["c", "ä", "z"]))).toEqual(
+    new Map([
+      ["ä", 0],
+      ["c", 2],
+    ]),
+  );
+  const plain = await ingest("[1]\n[2]\n");
+  expect(await plain.reader.findIds(new Set(["1", "5"]))).toEqual(new Map([["1", 1]]));
+});
+
 describe("refusals name the line and the fix", () => {
   const cases = [
     { name: "not JSON", text: '{"a":1}\n{"a":\n', code: "dataset_unreadable", detail: /Line 2 .*jq/ },

@@ -76,13 +76,13 @@ test("gzip and zstd pages", async () => {
 });
 
 test("missing values are named by row and column, or filled as stated", async () => {
-  const file = parquet([{ name: "x", data: [1, null, 3], type: "DOUBLE", nullable: true }]);
+  const file = parquet([{ name: "x", data: [1, null, Number.NaN, 3], type: "DOUBLE", nullable: true }]);
   expect(await refusal(ingest(file))).toEqual({
     code: "dataset_value",
     detail: expect.stringMatching(/^Row 2, column "x": no value/),
   });
   const columns = [{ name: "x", missing: { kind: "fill" as const, fill: "-1" } }];
-  expect(await values(file, { preprocessing: { version: 1, columns } })).toEqual([1, -1, 3]);
+  expect(await values(file, { preprocessing: { version: 1, columns } })).toEqual([1, -1, -1, 3]);
 });
 
 describe("files that lie", () => {
