@@ -13,13 +13,11 @@ import { auditLanes, packedLanes } from "#lib/lanes/audit.ts";
 import { laneBytes, parsePayload, parseResult, resultBytes } from "#lib/lanes/block.ts";
 import { importMaskSeed, maskStreams } from "#lib/lanes/mask.ts";
 import { scatteredMasksNode } from "#lib/lanes/mask-node.ts";
-import { nttPrimes } from "#lib/lanes/primes.ts";
-import type { LaneProgram } from "#lib/lanes/program.ts";
 import { openLaneRuntime } from "#worker/kernels/lanes/open-runtime.ts";
 import { runLanes } from "#worker/kernels/lanes/run-lanes.ts";
-import { cryptoNetsProgram } from "./lanes/cryptonets.ts";
 import { measureKeyholder } from "./lanes/keyholder.ts";
 import { measure, measureLeast, median, printTable, type Timing } from "./lanes/measure.ts";
+import { type Network, networks } from "./lanes/networks.ts";
 import { randomPayload, SEED } from "./lanes/payload.ts";
 import { measureSealApi } from "./lanes/seal-api.ts";
 import { measureTimeSplit } from "./lanes/time-split.ts";
@@ -27,15 +25,12 @@ import { measureTimeSplit } from "./lanes/time-split.ts";
 const N = 8192;
 const RECORDS = N / 2;
 const LANES = 1024;
-const RINGS = [
-  { bits: 31, count: 4 },
-  { bits: 28, count: 5 },
-] as const;
 
 console.log(`CryptoNets shape, N = ${N}, ${RECORDS} records, one WASM thread; ${cpus()[0]?.model ?? "unknown CPU"}`);
 console.log(`load average at the start: ${loadavg()[0]!.toFixed(1)} on ${cpus().length} cores`);
 
-const seal = await measureSealApi(cryptoNetsProgram(N, nttPrimes(N, 31, 4)));
+const measured = await networks();
+const seal = await measureSealApi(measured[0]!.program);
 printTable(`node-seal's own API, ${RECORDS} records (scaled up from samples of each operation)`, [
   ["operation", "times", "CPU s"],
   ...seal.layers.map((layer) => [layer.name, String(layer.operations), (layer.cpuMs / 1000).toFixed(1)]),
@@ -43,7 +38,7 @@ printTable(`node-seal's own API, ${RECORDS} records (scaled up from samples of e
 ]);
 
 const donors: Awaited<ReturnType<typeof measureDonor>>[] = [];
-for (const { bits, count } of RINGS) donors.push(await measureDonor(cryptoNetsProgram(N, nttPrimes(N, bits, count))));
+for (const network of measured) donors.push(await measureDonor(network));
 printTable("donor, payload bytes to result bytes (lane-simd)", [
   ["ring", "s wall", "s CPU", "records/s wall", "records/s CPU", "× node-seal (CPU)"],
   ...donors.map((donor) => [
@@ -67,14 +62,14 @@ printTable("of it, µs per lane undisturbed (least of 60 runs)", [
 
 const others: { name: string; cpuMs: number }[] = [];
 for (const name of ["ort-wasm", "tfjs-wasm"] as const) {
-  const program = cryptoNetsProgram(N, nttPrimes(N, 31, 4));
+  const { program } = measured[0]!;
   const evaluator = await (await openLaneRuntime(name)).prepare(program);
   const payload = await randomPayload(program, { primeIndex: 0, firstLane: 0, laneCount: 128 });
   const { cpuMs } = await measure(3, () => runLanes(program, evaluator, payload));
-  others.push({ name, cpuMs: (cpuMs / 128) * N * 4 });
+  others.push({ name, cpuMs: (cpuMs / 128) * N * program.ring.primes.length });
   await evaluator.dispose();
 }
-printTable("other runtimes of the same lanes, 4 × 31 bits", [
+printTable(`other runtimes of the same lanes, ${measured[0]!.name}`, [
   ["runtime", "s CPU", "records/s CPU", "× node-seal (CPU)"],
   ...others.map(({ name, cpuMs }) => [
     name,
@@ -86,10 +81,10 @@ printTable("other runtimes of the same lanes, 4 × 31 bits", [
 
 const threads = await measureThreads();
 console.log(
-  `\ntwo workers: ${threads.two.toFixed(0)} lanes/s against ${threads.one.toFixed(0)} of one, ${(threads.two / threads.one).toFixed(2)}×`,
+  `\ntwo workers: ${threads.timesWall.toFixed(2)} times one by the wall clock, ${threads.timesCpu.toFixed(2)} times by CPU time`,
 );
 
-const keyholder = await measureKeyholder(RINGS[0]);
+const keyholder = await measureKeyholder(measured[0]!.program.ring.primes);
 printTable("bytes and the key-holder", [
   ["ring", "payload KB/record", "bytes/value·record", "result bytes/record"],
   ...donors.map(({ ring, bytes }) => [
@@ -107,7 +102,7 @@ mkdirSync("bench-results", { recursive: true });
 const report = { n: N, records: RECORDS, load: loadavg()[0], seal, donors, others, threads, keyholder };
 writeFileSync("bench-results/lanes.json", `${JSON.stringify(report, null, 2)}\n`);
 
-async function measureDonor(program: LaneProgram) {
+async function measureDonor({ name, program }: Network) {
   const { ring, inputs, outputs, polysOut } = program;
   const q = ring.primes[0]!;
   const evaluator = await (await openLaneRuntime("lane-simd")).prepare(program);
@@ -144,7 +139,7 @@ async function measureDonor(program: LaneProgram) {
   const downBytes = ring.primes.reduce((sum, prime) => sum + N * laneBytes(prime, inputs), 0);
   const upBytes = ring.primes.length * (resultBytes(program, N) - resultBytes(program, 0));
   return {
-    ring: `${ring.primes.length} × ${Math.ceil(Math.log2(q))} bits`,
+    ring: name,
     shape: { inputs, outputs, polysOut },
     batch,
     split: {
@@ -160,29 +155,43 @@ async function measureDonor(program: LaneProgram) {
   };
 }
 
-/** Lanes per second of one donor worker and of two at once; medians of alternating rounds. */
-async function measureThreads(): Promise<{ one: number; two: number }> {
+/**
+ * Lanes per second of one donor worker and of two at once; medians of alternating rounds. By CPU time it shows what two workers
+ * take from each other (caches, memory), whatever else runs here.
+ */
+async function measureThreads() {
   const workers = await Promise.all([0, 1].map(() => startWorker()));
-  const one: number[] = [];
-  const two: number[] = [];
-  for (let round = 0; round < 5; round++) {
+  const one: Rate[] = [];
+  const two: Rate[] = [];
+  for (let round = 0; round < 7; round++) {
     one.push(await workers[0]!.rate());
-    const rates = await Promise.all(workers.map((worker) => worker.rate()));
-    two.push(rates.reduce((sum, rate) => sum + rate));
+    const [a, b] = (await Promise.all(workers.map((worker) => worker.rate()))) as [Rate, Rate];
+    two.push({ perWallMs: a.perWallMs + b.perWallMs, perCpuMs: a.perCpuMs + b.perCpuMs });
   }
   for (const worker of workers) await worker.end();
-  return { one: 1000 * median(one), two: 1000 * median(two) };
+  const lanesPerSecond = (rates: readonly Rate[], by: keyof Rate) => 1000 * median(rates.map((rate) => rate[by]));
+  const times = (by: keyof Rate) => lanesPerSecond(two, by) / lanesPerSecond(one, by);
+  return {
+    oneLanesPerSecond: lanesPerSecond(one, "perWallMs"),
+    timesWall: times("perWallMs"),
+    timesCpu: times("perCpuMs"),
+  };
+}
+
+interface Rate {
+  readonly perWallMs: number;
+  readonly perCpuMs: number;
 }
 
 async function startWorker() {
-  const workerData = { n: N, ...RINGS[0], forMs: 700 };
+  const workerData = { forMs: 700 };
   const worker = new Worker(new URL("./lanes/donor-thread.ts", import.meta.url), { workerData });
   const next = <T>() => new Promise<T>((resolve) => worker.once("message", resolve));
   await next();
   return {
     rate: () => {
       worker.postMessage("go");
-      return next<number>();
+      return next<Rate>();
     },
     end: () => worker.terminate(),
   };

@@ -20,9 +20,8 @@ export interface KeyholderCost {
   readonly decryptMsPerRecord: number;
 }
 
-export async function measureKeyholder({ bits, count }: { bits: number; count: number }): Promise<KeyholderCost> {
-  const primes = nttPrimes(N, bits, count);
-  const ring = { n: N, primes, specialPrime: nttPrimes(N, 20, 1, primes)[0]! };
+export async function measureKeyholder(primes: readonly number[]): Promise<KeyholderCost> {
+  const ring = { n: N, primes: [...primes], specialPrime: nttPrimes(N, 20, 1, primes)[0]! };
   const list = (value: number) => new Array<number>(MEASURED_FEATURES).fill(value);
   const plan: KeyholderPlan = {
     version: 1,
@@ -52,7 +51,7 @@ export async function measureKeyholder({ bits, count }: { bits: number; count: n
     layoutMs += timing.layoutMs;
     runs++;
   });
-  const result = new Int32Array(POLYS_OUT * count * N).fill(12345);
+  const result = new Int32Array(POLYS_OUT * primes.length * N).fill(12345);
   const decrypt = await measure(3, () => key.decrypt(result, POLYS_OUT, 2 ** 40));
   const scale = FEATURES / MEASURED_FEATURES / rows;
   const share = encrypt.cpuMs / ((sealMs + layoutMs) / runs);

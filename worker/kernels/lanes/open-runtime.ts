@@ -7,11 +7,23 @@ import { matrixLaneRuntime } from "./matrix-evaluator.ts";
 import { findLaneFault } from "./self-test.ts";
 import { laneSimdRuntime } from "./simd-evaluator.ts";
 
+const opened = new Map<LaneRuntimeName, Promise<LaneRuntime>>();
+
 /**
- * Opens a runtime and lets it prove itself on extreme values. Throws FluxError("unavailable") if it cannot start on this device
- * or computes a wrong bit: it must then not be used at all. `threads` are those of the ML runtimes; lane-simd has one per worker.
+ * A runtime that has proved itself on extreme values, once per realm. Throws FluxError("unavailable") if it cannot start on this
+ * device or computes a wrong bit: it must then not be used at all. `threads` are those of the ML runtimes, fixed by the first
+ * call; lane-simd has one per worker.
  */
-export async function openLaneRuntime(name: LaneRuntimeName, threads = 1): Promise<LaneRuntime> {
+export function openLaneRuntime(name: LaneRuntimeName, threads = 1): Promise<LaneRuntime> {
+  let opening = opened.get(name);
+  if (opening === undefined) {
+    opening = openAndTest(name, threads);
+    opened.set(name, opening);
+  }
+  return opening;
+}
+
+async function openAndTest(name: LaneRuntimeName, threads: number): Promise<LaneRuntime> {
   let fault: string | undefined;
   try {
     const runtime = name === "lane-simd" ? laneSimdRuntime : matrixLaneRuntime(await openMatrixRuntime(name, threads));
