@@ -78,6 +78,8 @@ export const MODEL_LIMITS = {
   jsonBytes: 32 * MiB,
   jsonDepth: 64,
   kerasLayers: 4_000,
+  /** What a zip may unpack to, relative to its size: float weights hardly compress; deflate reaches 1032 on zeros. */
+  zipRatio: 100,
   /** Files of one model: shards, variables, assets. */
   files: 1_000,
 } as const;

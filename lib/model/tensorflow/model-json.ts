@@ -5,12 +5,10 @@
 import { z } from "zod";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { MODEL_LIMITS } from "#lib/protocol/limits.ts";
+import type { ModelFiles } from "../archive.ts";
 import { elementCount, type Tensor } from "../graph.ts";
 import { decodeRaw } from "../onnx/tensors.ts";
 import { parseModelJson } from "./json.ts";
-
-/** The files of one model by name, as uploaded or as unpacked. Names are only compared, never opened. */
-export type ModelFiles = ReadonlyMap<string, Uint8Array>;
 
 const Weight = z.object({
   name: z.string().max(MODEL_LIMITS.nameChars),

@@ -2,7 +2,7 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import * as tfl from "@tensorflow/tfjs-layers";
-import type { ModelFiles } from "#lib/model/tensorflow/model-json.ts";
+import type { ModelFiles } from "#lib/model/archive.ts";
 
 export { tf, tfl };
 
