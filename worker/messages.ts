@@ -71,6 +71,12 @@ export interface HeldMicrotask {
   predictedMs: number;
 }
 
+/** How a microtask left this donor. */
+export interface FinishedMicrotask {
+  id: string;
+  verdict: "accepted" | "refused" | "given-back";
+}
+
 export interface DonorTotals {
   /** Accepted by the coordinator after its checks. */
   microtasksAccepted: number;
@@ -97,6 +103,8 @@ export interface DonorView {
   /** Why there is nothing to do, in the coordinator's words; null while there is something. */
   waitingBecause: string | null;
   held: HeldMicrotask[];
+  /** The last that left, latest first. */
+  finished: FinishedMicrotask[];
   totals: DonorTotals;
   /** Accepted units per second over the last ten seconds. */
   unitsPerSecond: number;

@@ -6,7 +6,7 @@ import type { DonorSettings, DonorView, LoopToPage, PageToLoop, StartOptions } f
 import { keepCapability, keepSettings, keptCapability, keptSettings } from "./keeping.ts";
 import { type SignalWatch, watchSignals } from "./signals.ts";
 
-export type { DonorSettings, DonorView, HeldMicrotask } from "../messages.ts";
+export type { DonorSettings, DonorView, FinishedMicrotask, HeldMicrotask } from "../messages.ts";
 
 export interface Donor {
   /** Call only from a person's click. */
@@ -46,6 +46,7 @@ export const IDLE_VIEW: DonorView = {
   runtime: null,
   waitingBecause: null,
   held: [],
+  finished: [],
   totals: {
     microtasksAccepted: 0,
     unitsAccepted: 0,

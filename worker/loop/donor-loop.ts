@@ -77,6 +77,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   const tally = createTally(clock.nowMs());
   const view = createViewSender(clock, ports.send, () => ({
     held: table.view(),
+    finished: [...tally.finished],
     totals: { ...tally.totals },
     unitsPerSecond: tally.unitsPerSecond(clock.nowMs()),
     busyShare: tally.busyShare(clock.nowMs()),
@@ -130,7 +131,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   function giveBack(leases: HeldLease[], reason: LeaseReturn["reason"], detail?: string): void {
     const ended = leases.filter((held) => table.end(held));
     if (ended.length === 0) return;
-    tally.returned(ended.length);
+    for (const { lease } of ended) tally.givenBack(lease.leaseId);
     view.touch();
     changed.ring();
     const request = {
@@ -230,11 +231,11 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
         table.end(held);
         switch (verdict.kind) {
           case "accepted":
-            tally.accepted(verdict.units, clock.nowMs());
+            tally.accepted(held.lease.leaseId, verdict.units, clock.nowMs());
             tally.moved({ up: result.length });
             break;
           case "refused":
-            tally.refused();
+            tally.refused(held.lease.leaseId);
             view.set({ problem: { code: verdict.error.code, detail: verdict.error.detail } });
             break;
           case "superseded":

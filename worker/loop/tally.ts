@@ -1,7 +1,9 @@
 /** The numbers of one donor: totals since it started, and rates over the last ten seconds. */
-import type { DonorTotals } from "../messages.ts";
+import type { DonorTotals, FinishedMicrotask } from "../messages.ts";
 
 const WINDOW_MS = 10_000;
+/** As many as the page draws lanes. */
+const FINISHED_KEPT = 32;
 
 interface Entry {
   atMs: number;
@@ -27,9 +29,11 @@ class Rolling {
 
 export interface Tally {
   readonly totals: Readonly<DonorTotals>;
-  accepted(units: number, nowMs: number): void;
-  refused(): void;
-  returned(leases: number): void;
+  /** The last microtasks that left, latest first. */
+  readonly finished: readonly FinishedMicrotask[];
+  accepted(id: string, units: number, nowMs: number): void;
+  refused(id: string): void;
+  givenBack(id: string): void;
   moved(bytes: { down?: number; up?: number }): void;
   computed(ms: number, nowMs: number): void;
   unitsPerSecond(nowMs: number): number;
@@ -49,16 +53,27 @@ export function createTally(startMs: number): Tally {
   };
   const units = new Rolling();
   const busyMs = new Rolling();
+  const finished: FinishedMicrotask[] = [];
+  function left(id: string, verdict: FinishedMicrotask["verdict"]): void {
+    finished.unshift({ id, verdict });
+    finished.length = Math.min(finished.length, FINISHED_KEPT);
+  }
   return {
     totals,
-    accepted(count, nowMs) {
+    finished,
+    accepted(id, count, nowMs) {
+      left(id, "accepted");
       totals.microtasksAccepted++;
       totals.unitsAccepted += count;
       units.add(nowMs, count);
     },
-    refused: () => void totals.microtasksRefused++,
-    returned(leases) {
-      totals.leasesReturned += leases;
+    refused(id) {
+      left(id, "refused");
+      totals.microtasksRefused++;
+    },
+    givenBack(id) {
+      left(id, "given-back");
+      totals.leasesReturned++;
     },
     moved({ down = 0, up = 0 }) {
       totals.bytesDown += down;

@@ -1,0 +1,99 @@
+"use client";
+/** The donate page: one click to start, one to pause, one to stop, and an honest picture of what happens in between. */
+import { statusOf } from "#worker/host/words.ts";
+import { Button } from "../components/ui/button.tsx";
+import { Controls } from "./controls.tsx";
+import { ThisBrowser, ThisJob, WorkDone } from "./facts.tsx";
+import { TabLanes } from "./tab-lanes.tsx";
+import { useDonor } from "./use-donor.ts";
+
+export function DonateView() {
+  const { donor, view } = useDonor();
+  const settings = donor?.settings();
+  const gpu = view.capability?.runtimes.filter(({ runtime }) => runtime.endsWith("webgpu"));
+  return (
+    <div className="mx-auto max-w-6xl px-4 py-8 sm:px-6 sm:py-12">
+      <div className="grid gap-8 lg:grid-cols-[1.65fr_1fr]">
+        <section aria-label="Donating">
+          <h1 className="text-[2rem] sm:text-[2.6rem]">Lend this browser</h1>
+          <p className="mt-3 max-w-[38rem] text-[1.08rem] text-ink-2">
+            This tab computes small pieces of machine-learning jobs. Encrypted jobs stay unreadable to it. Nothing is
+            loaded before you start, and closing the tab ends it.
+          </p>
+          <div className="mt-6 flex flex-wrap gap-3">
+            <Buttons donor={donor} view={view} />
+          </div>
+          <p role="status" aria-live="polite" className="mt-4 min-h-[3.2rem] text-[1.02rem]">
+            {statusOf(view)}
+          </p>
+          {view.problem ? (
+            <p className="mt-1 border-l-2 border-bad pl-3 text-[0.95rem] text-bad [overflow-wrap:anywhere]">
+              {view.problem.detail}
+            </p>
+          ) : null}
+          <TabLanes view={view} className="mt-4 h-[15rem] w-full sm:h-[20rem]" />
+          <Legend />
+          <div className="mt-6 border-t border-line pt-5">
+            <WorkDone view={view} />
+          </div>
+        </section>
+        <div className="grid content-start gap-5">
+          <ThisJob view={view} />
+          {settings ? (
+            <Controls
+              settings={settings}
+              gpuUsable={gpu ? gpu.some(({ selfTestPassed }) => selfTestPassed) : null}
+              onChange={(change) => donor?.change(change)}
+            />
+          ) : null}
+          <ThisBrowser view={view} />
+        </div>
+      </div>
+    </div>
+  );
+}
+
+/** Disabled until the page is alive: a press before that would be lost. */
+function Buttons({ donor, view }: ReturnType<typeof useDonor>) {
+  if (view.phase === "idle") {
+    return (
+      <Button disabled={!donor} onClick={() => donor?.start()}>
+        Start donating
+      </Button>
+    );
+  }
+  const byVisitor = view.phase === "paused" && view.pausedBecause === "You paused.";
+  return (
+    <>
+      {byVisitor ? (
+        <Button onClick={() => donor?.resume()}>Resume</Button>
+      ) : (
+        <Button kind="quiet" onClick={() => donor?.pause()}>
+          Pause
+        </Button>
+      )}
+      <Button kind="quiet" disabled={view.phase === "stopping"} onClick={() => donor?.stop()}>
+        Stop
+      </Button>
+    </>
+  );
+}
+
+function Legend() {
+  const entries = [
+    { colour: "bg-accent", text: "computing or sending" },
+    { colour: "bg-good", text: "verified" },
+    { colour: "bg-bad", text: "refused" },
+  ];
+  return (
+    <ul className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-[0.88rem] text-ink-3">
+      <li>One line is one microtask:</li>
+      {entries.map(({ colour, text }) => (
+        <li key={text} className="flex items-center gap-2">
+          <span aria-hidden="true" className={`inline-block h-[3px] w-6 ${colour}`} />
+          {text}
+        </li>
+      ))}
+    </ul>
+  );
+}

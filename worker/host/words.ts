@@ -1,0 +1,28 @@
+/** What a donor does, said in a sentence: for the live region, and for everyone who looks. */
+import type { DonorView } from "../messages.ts";
+
+export function statusOf(view: DonorView): string {
+  switch (view.phase) {
+    case "idle":
+      return "Not donating. Nothing is loaded and nothing runs until you start.";
+    case "starting":
+      return view.startingWith === "measuring"
+        ? "Measuring what this browser can do. This takes about two seconds."
+        : "Connecting to the coordinator.";
+    case "running":
+      return running(view);
+    case "paused":
+      return `Paused. ${view.pausedBecause ?? ""}`.trim();
+    case "stopping":
+      return "Stopping, and giving work back to others.";
+  }
+}
+
+function running(view: DonorView): string {
+  if (view.link !== "online") return "The connection broke. Trying again; finished results are kept and sent then.";
+  if (view.waitingBecause !== null) return `Waiting. ${view.waitingBecause}`;
+  if (view.kernel === null) return "Waiting for the first piece of work.";
+  const title = view.job ? `“${view.job.title}”` : "a job";
+  const data = view.job?.privacy === "public" ? "on public data" : "on encrypted data that this browser cannot read";
+  return `Computing ${title} ${data}.`;
+}
