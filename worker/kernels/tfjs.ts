@@ -4,7 +4,7 @@ import { FluxError } from "#lib/protocol/errors.ts";
 import type { TfjsStageSpec } from "#lib/protocol/stage.ts";
 import { readTfjsArtefact } from "#lib/protocol/tfjs-artefact.ts";
 import { loadTfjs, loadTfjsConverter, loadTfjsLayers, type Tfjs, type TfjsBackend } from "../runtimes/tfjs.ts";
-import type { Kernel, KernelContext, PreparedStage } from "./kernel.ts";
+import type { Kernel, PreparedStage } from "./kernel.ts";
 import { largestDifference, type RunBatch, runRecords, sampleInputs } from "./records.ts";
 
 /** As in onnx.ts. */
@@ -17,8 +17,8 @@ interface OpenModel {
 
 export const tfjsKernel: Kernel<TfjsStageSpec> = {
   async prepare(spec, artefact, context) {
-    const wasm = await openModel("wasm", spec, artefact, context);
-    const gpu = context.allowed.includes("tfjs-webgpu") ? await openFasterGpu(spec, artefact, context, wasm) : null;
+    const wasm = await openModel("wasm", spec, artefact);
+    const gpu = context.allowed.includes("tfjs-webgpu") ? await openFasterGpu(spec, artefact, wasm) : null;
     if (gpu) wasm.dispose();
     return prepared(spec, gpu ?? wasm, gpu ? "tfjs-webgpu" : "tfjs-wasm");
   },
@@ -35,11 +35,10 @@ function prepared(spec: TfjsStageSpec, model: OpenModel, runtime: PreparedStage[
 async function openFasterGpu(
   spec: TfjsStageSpec,
   artefact: Uint8Array<ArrayBuffer>,
-  context: KernelContext,
   wasm: OpenModel,
 ): Promise<OpenModel | null> {
   try {
-    const gpu = await openModel("webgpu", spec, artefact, context);
+    const gpu = await openModel("webgpu", spec, artefact);
     const sample = sampleInputs(spec, spec.batchRecords);
     const expected = await timed(wasm.runBatch, sample, spec.batchRecords);
     const got = await timed(gpu.runBatch, sample, spec.batchRecords);
@@ -62,10 +61,9 @@ async function openModel(
   backend: TfjsBackend,
   spec: TfjsStageSpec,
   artefact: Uint8Array<ArrayBuffer>,
-  { threads }: KernelContext,
 ): Promise<OpenModel> {
   const { topology, weights } = readTfjsArtefact(artefact);
-  const core = await loadTfjs(backend, threads);
+  const core = await loadTfjs(backend);
   const handler = { load: async () => ({ ...topology, weightData: weights }) };
   try {
     const model =

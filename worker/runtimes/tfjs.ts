@@ -13,14 +13,19 @@ export type TfjsBackend = "wasm" | "webgpu";
 
 const WASM_PATH = "/wasm/";
 
-/** Core with one backend made current. Throws when the browser does not offer the backend. */
-export async function loadTfjs(backend: TfjsBackend, threads: number): Promise<Tfjs> {
+/**
+ * Core with one backend made current. Throws when the browser does not offer the backend.
+ *
+ * WASM runs on one thread: the threaded build starts its threads from a blob: script, which the workers' policy
+ * (script-src 'self') refuses, and then waits for them for ever.
+ */
+export async function loadTfjs(backend: TfjsBackend): Promise<Tfjs> {
   const core = await import("@tensorflow/tfjs-core");
   if (backend === "wasm") {
     const wasm = await import("@tensorflow/tfjs-backend-wasm");
     // Node finds the files in the package.
     if (globalThis.location !== undefined) wasm.setWasmPaths(new URL(WASM_PATH, globalThis.location.href).href);
-    wasm.setThreadsCount(threads);
+    core.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
   } else {
     await import("@tensorflow/tfjs-backend-webgpu");
   }
