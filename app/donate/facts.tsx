@@ -33,6 +33,7 @@ function Fact({ name, value, unit }: { name: string; value: string; unit?: strin
 }
 
 const RUNTIME_NAMES = {
+  "lane-simd": "Lanes on WASM SIMD",
   "ort-wasm": "ONNX Runtime on WASM",
   "ort-webgpu": "ONNX Runtime on WebGPU",
   "tfjs-wasm": "TensorFlow.js on WASM",

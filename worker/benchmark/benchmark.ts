@@ -5,9 +5,9 @@
 import type { Capability, RuntimeBenchmark } from "#lib/protocol/donor.ts";
 import type { RuntimeId } from "#lib/protocol/stage.ts";
 import type { Environment } from "../environment.ts";
+import { floatMatMulModel, integerMatMulModel, MATMUL } from "../runtimes/onnx-matmul.ts";
 import { loadOrt, type Ort } from "../runtimes/ort.ts";
 import { loadTfjs, type TfjsBackend } from "../runtimes/tfjs.ts";
-import { floatMatMulModel, integerMatMulModel, MATMUL } from "../runtimes/onnx-matmul.ts";
 import { laneMacsPerSecond } from "./lane-rate.ts";
 
 export interface BenchmarkOptions {

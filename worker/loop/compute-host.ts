@@ -27,8 +27,10 @@ export interface ComputeHost {
     request: ComputeCalls[Name]["request"],
     limits: { timeoutMs: number; signal?: AbortSignal; transfer?: Transferable[] },
   ): Promise<ComputeCalls[Name]["answer"]>;
-  /** Grows by one with every fresh worker: what was prepared in an older one is gone. */
+  /** Grows by one when a worker ends: what was prepared in it is gone. */
   readonly generation: number;
+  /** There is a worker now. */
+  readonly running: boolean;
   /** Ends the worker at once. */
   close(): void;
 }
@@ -48,7 +50,6 @@ export function createComputeHost({ clock, spawn, onNotice, onReplaced }: Comput
 
   function ensure(): Live {
     if (current) return current;
-    generation++;
     const worker = spawn();
     const caller = createCaller<ComputeCalls, ComputeNotice>(worker, onNotice);
     const mine = { worker, caller };
@@ -60,6 +61,7 @@ export function createComputeHost({ clock, spawn, onNotice, onReplaced }: Comput
   function end(which: Live, detail: string, because: "crash" | "timeout" | "abort"): void {
     if (current !== which) return;
     current = null;
+    generation++;
     which.worker.terminate();
     which.caller.die(detail);
     if (!closed) onReplaced(detail, because);
@@ -68,6 +70,9 @@ export function createComputeHost({ clock, spawn, onNotice, onReplaced }: Comput
   return {
     get generation() {
       return generation;
+    },
+    get running() {
+      return current !== null;
     },
     async call(name, request, { timeoutMs, signal, transfer = [] }) {
       if (closed) throw new CallFailure({ kind: "aborted" });

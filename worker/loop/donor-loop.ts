@@ -163,7 +163,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     if (cpuShare !== lastShares.cpuShare || gpuShare !== lastShares.gpuShare) {
       lastShares = { cpuShare, gpuShare };
       view.set(lastShares);
-      if (host.generation > 0) host.call("share", lastShares, { timeoutMs: BENCHMARK_LIMIT_MS }).catch(() => {});
+      if (host.running) host.call("share", lastShares, { timeoutMs: BENCHMARK_LIMIT_MS }).catch(() => {});
     }
     const because = leaving ? "This page was left." : holdBecause;
     if (because !== state.heldBecause) move(because === null ? { kind: "release" } : { kind: "hold", because });

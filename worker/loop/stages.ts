@@ -29,6 +29,7 @@ export function createStages(host: ComputeHost): Stages {
         prepared.set(spec.stageId, there);
         return there;
       }
+      const { generation } = host;
       const { runtime } = await host.call(
         "prepare",
         { spec, artefact, allowed, shares },
@@ -37,7 +38,7 @@ export function createStages(host: ComputeHost): Stages {
           signal,
         },
       );
-      const fresh = { generation: host.generation, runtime };
+      const fresh = { generation, runtime };
       prepared.set(spec.stageId, fresh);
       for (const stageId of prepared.keys()) {
         if (prepared.size <= STAGES_KEPT) break;

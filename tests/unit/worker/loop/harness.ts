@@ -121,9 +121,14 @@ function spawnPlayed(play: Play, spawned: PlayedWorker[]): ComputeWorker {
     },
   };
   spawned.push(played);
+  const prepared = new Set<string>();
   const handlers: Handlers<ComputeCalls> = {
-    prepare: async () => ({ value: { runtime: "ort-wasm" } }),
+    prepare: async ({ spec }) => {
+      prepared.add(spec.stageId);
+      return { value: { runtime: "ort-wasm" } };
+    },
     run: async (task, signal) => {
+      if (!prepared.has(task.stageId)) throw new Error("This stage was not prepared in this worker");
       const result = await play(task, signal);
       return { value: { result, runtime: "ort-wasm", computeMs: 5 }, transfer: [result.buffer] };
     },
