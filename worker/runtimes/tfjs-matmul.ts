@@ -2,8 +2,8 @@
 import type { MatrixRuntime } from "./matrix-runtime.ts";
 import { loadTfjs, type TfjsBackend } from "./tfjs.ts";
 
-export async function openTfjsMatMul(backend: TfjsBackend, threads: number): Promise<MatrixRuntime> {
-  const tf = await loadTfjs(backend, threads);
+export async function openTfjsMatMul(backend: TfjsBackend): Promise<MatrixRuntime> {
+  const tf = await loadTfjs(backend);
   return {
     name: `tfjs-${backend}`,
     exactBelow: 2 ** 24,

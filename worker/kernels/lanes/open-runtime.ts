@@ -47,8 +47,8 @@ async function openMatrixRuntime(name: Exclude<LaneRuntimeName, "lane-simd">, th
     case "ort-webgpu":
       return (await import("#worker/runtimes/ort-matmul.ts")).openOrtWebGpu(threads);
     case "tfjs-wasm":
-      return (await import("#worker/runtimes/tfjs-matmul.ts")).openTfjsMatMul("wasm", threads);
+      return (await import("#worker/runtimes/tfjs-matmul.ts")).openTfjsMatMul("wasm");
     case "tfjs-webgpu":
-      return (await import("#worker/runtimes/tfjs-matmul.ts")).openTfjsMatMul("webgpu", threads);
+      return (await import("#worker/runtimes/tfjs-matmul.ts")).openTfjsMatMul("webgpu");
   }
 }
