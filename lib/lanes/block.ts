@@ -9,7 +9,8 @@
  * a batch is one blob `[prime][lane]`, so any run of lanes of one prime is one contiguous byte range of it.
  *
  *     payload  = 48-byte header, then laneCount × laneBytes: polynomial 0. Polynomial 1 is expanded from the header's seed (mask.ts).
- *     result   = 32-byte header, then u32 [lane][poly][output]
+ *     result   = 32-byte header, then per lane its residues [poly][output], bit-packed one after another and padded with zero bits to a
+ *                whole byte
  *
  * All integers are little-endian.
  */
@@ -187,9 +188,15 @@ export function readResidue(planes: Uint8Array, at: number, limbs: number, strid
   return value;
 }
 
-/** Bytes of a result: header and u32 `[lane][poly][output]`. */
-export function resultBytes(program: LaneProgram, laneCount: number): number {
-  return RESULT_HEADER_BYTES + 4 * laneCount * program.polysOut * program.outputs;
+/** Bytes of one lane of a result: its residues bit-packed, padded to a whole byte. */
+export function resultLaneBytes(q: number, residuesPerLane: number): number {
+  return Math.ceil((bitLength(q) * residuesPerLane) / 8);
+}
+
+/** Bytes of a result: header and packed lanes. */
+export function resultBytes(program: LaneProgram, run: LaneRun): number {
+  const q = program.ring.primes[run.primeIndex]!;
+  return RESULT_HEADER_BYTES + run.laneCount * resultLaneBytes(q, program.polysOut * program.outputs);
 }
 
 /** A result's bytes from its residues `[lane][poly][output]`. */
@@ -198,15 +205,16 @@ export function encodeResult(program: LaneProgram, run: LaneRun, residues: Uint3
   const perLane = program.polysOut * program.outputs;
   if (residues.length !== run.laneCount * perLane)
     throw invalid("a result has another number of residues than its run");
-  const bytes = new Uint8Array(resultBytes(program, run.laneCount));
+  const bytes = new Uint8Array(resultBytes(program, run));
   const view = new DataView(bytes.buffer);
-  const modulus = program.ring.primes[run.primeIndex]!;
-  const words = [RESULT_MAGIC, VERSION, run.primeIndex, run.firstLane, run.laneCount, program.polysOut];
-  [...words, program.outputs, modulus].forEach((word, i) => {
+  resultHeader(program, run).forEach((word, i) => {
     view.setUint32(4 * i, word, true);
   });
-  if (LITTLE_ENDIAN) new Uint32Array(bytes.buffer, RESULT_HEADER_BYTES).set(residues);
-  else for (let i = 0; i < residues.length; i++) view.setUint32(RESULT_HEADER_BYTES + 4 * i, residues[i]!, true);
+  const modulus = program.ring.primes[run.primeIndex]!;
+  const laneSize = resultLaneBytes(modulus, perLane);
+  for (let lane = 0; lane < run.laneCount; lane++) {
+    packResidues(residues, lane * perLane, perLane, bitLength(modulus), bytes, RESULT_HEADER_BYTES + lane * laneSize);
+  }
   return bytes;
 }
 
@@ -216,23 +224,86 @@ export function encodeResult(program: LaneProgram, run: LaneRun, residues: Uint3
  */
 export function parseResult(bytes: Uint8Array, program: LaneProgram, run: LaneRun): Uint32Array<ArrayBuffer> {
   checkRun(program.ring, run);
-  if (bytes.length !== resultBytes(program, run.laneCount)) throw malformedResult("its length is not the run's");
+  if (bytes.length !== resultBytes(program, run)) throw malformedResult("its length is not the run's");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const modulus = program.ring.primes[run.primeIndex]!;
-  const words = [RESULT_MAGIC, VERSION, run.primeIndex, run.firstLane, run.laneCount, program.polysOut];
-  [...words, program.outputs, modulus].forEach((word, i) => {
+  resultHeader(program, run).forEach((word, i) => {
     if (view.getUint32(4 * i, true) !== word) throw malformedResult(`header word ${i} does not fit the lease`);
   });
-  const residues = new Uint32Array(run.laneCount * program.polysOut * program.outputs);
-  if (LITTLE_ENDIAN) new Uint8Array(residues.buffer).set(bytes.subarray(RESULT_HEADER_BYTES));
-  else for (let i = 0; i < residues.length; i++) residues[i] = view.getUint32(RESULT_HEADER_BYTES + 4 * i, true);
+  const perLane = program.polysOut * program.outputs;
+  const modulus = program.ring.primes[run.primeIndex]!;
+  const laneSize = resultLaneBytes(modulus, perLane);
+  const residues = new Uint32Array(run.laneCount * perLane);
+  for (let lane = 0; lane < run.laneCount; lane++) {
+    const at = RESULT_HEADER_BYTES + lane * laneSize;
+    if (!unpackResidues(bytes, at, perLane, bitLength(modulus), residues, lane * perLane)) {
+      throw malformedResult("a lane's padding is not zero");
+    }
+  }
   for (let i = 0; i < residues.length; i++) {
     if (residues[i]! >= modulus) throw malformedResult("a residue is not below its prime");
   }
   return residues;
 }
 
-const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+function resultHeader(program: LaneProgram, run: LaneRun): number[] {
+  const { primeIndex, firstLane, laneCount } = run;
+  const modulus = program.ring.primes[primeIndex]!;
+  return [RESULT_MAGIC, VERSION, primeIndex, firstLane, laneCount, program.polysOut, program.outputs, modulus];
+}
+
+/** Residues of `bits` bits each → a little-endian bit string, its last byte filled with zero bits. */
+function packResidues(
+  from: Uint32Array,
+  first: number,
+  count: number,
+  bits: number,
+  to: Uint8Array,
+  toAt: number,
+): void {
+  let buffer = 0;
+  let held = 0;
+  let next = toAt;
+  for (let i = first; i < first + count; i++) {
+    const value = from[i]!;
+    // Halves, so that the buffer stays within 32 bits: at most 7 bits are held when 16 more come.
+    const low = Math.min(bits, 16);
+    buffer |= (value & 0xffff) << held;
+    held += low;
+    for (; held >= 8; held -= 8, buffer >>>= 8) to[next++] = buffer & 255;
+    buffer |= (value >>> 16) << held;
+    held += bits - low;
+    for (; held >= 8; held -= 8, buffer >>>= 8) to[next++] = buffer & 255;
+  }
+  if (held > 0) to[next] = buffer & 255;
+}
+
+/** The inverse; false if the bits that fill the last byte are not zero. */
+function unpackResidues(
+  from: Uint8Array,
+  at: number,
+  count: number,
+  bits: number,
+  to: Uint32Array,
+  first: number,
+): boolean {
+  let buffer = 0;
+  let held = 0;
+  let next = at;
+  const low = Math.min(bits, 16);
+  const high = bits - low;
+  for (let i = first; i < first + count; i++) {
+    for (; held < low; held += 8) buffer |= from[next++]! << held;
+    const lowPart = buffer & ((1 << low) - 1);
+    buffer >>>= low;
+    held -= low;
+    for (; held < high; held += 8) buffer |= from[next++]! << held;
+    const highPart = buffer & ((1 << high) - 1);
+    buffer >>>= high;
+    held -= high;
+    to[i] = lowPart + highPart * 65_536;
+  }
+  return buffer === 0;
+}
 
 /** `count` values of `bits` < 8 bits from a little-endian bit string into bytes. */
 function unpackBits(from: Uint8Array, at: number, bits: number, to: Uint8Array, toAt: number, count: number): void {

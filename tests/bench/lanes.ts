@@ -10,7 +10,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { Worker } from "node:worker_threads";
 import { auditLanes, packedLanes } from "#lib/lanes/audit.ts";
-import { laneBytes, parsePayload, parseResult, resultBytes } from "#lib/lanes/block.ts";
+import { laneBytes, parsePayload, parseResult, resultLaneBytes } from "#lib/lanes/block.ts";
 import { importMaskSeed, maskStreams } from "#lib/lanes/mask.ts";
 import { scatteredMasksNode } from "#lib/lanes/mask-node.ts";
 import { openLaneRuntime } from "#worker/kernels/lanes/open-runtime.ts";
@@ -137,7 +137,7 @@ async function measureDonor({ name, program }: Network) {
   });
   const perLane = (ms: number) => (1000 * ms) / evaluator.maxLanes;
   const downBytes = ring.primes.reduce((sum, prime) => sum + N * laneBytes(prime, inputs), 0);
-  const upBytes = ring.primes.length * (resultBytes(program, N) - resultBytes(program, 0));
+  const upBytes = ring.primes.reduce((sum, prime) => sum + N * resultLaneBytes(prime, polysOut * outputs), 0);
   return {
     ring: name,
     shape: { inputs, outputs, polysOut },

@@ -1,6 +1,6 @@
 /** What an encrypted stage's `definition.source` holds: enough to size, cut, check and put together its lanes. No secrets. */
 import { z } from "zod";
-import { laneBytes, PAYLOAD_HEADER_BYTES, RESULT_HEADER_BYTES } from "#lib/lanes/block.ts";
+import { laneBytes, PAYLOAD_HEADER_BYTES, RESULT_HEADER_BYTES, resultLaneBytes } from "#lib/lanes/block.ts";
 import type { LaneRing, LaneRun } from "#lib/lanes/program.ts";
 import { Digest } from "#lib/protocol/ids.ts";
 import type { StageRecord, UnitRange } from "#lib/storage/records.ts";
@@ -37,8 +37,8 @@ export function payloadBytesOf({ ring, features }: LaneSource, range: UnitRange)
   return PAYLOAD_HEADER_BYTES + range.unitCount * laneBytes(primeOf(ring, range), features);
 }
 
-export function resultBytesOf({ polysOut, outputs }: LaneSource, range: UnitRange): number {
-  return RESULT_HEADER_BYTES + 4 * range.unitCount * polysOut * outputs;
+export function resultBytesOf({ ring, polysOut, outputs }: LaneSource, range: UnitRange): number {
+  return RESULT_HEADER_BYTES + range.unitCount * resultLaneBytes(primeOf(ring, range), polysOut * outputs);
 }
 
 /** Upper bounds of one lane, the headers' share included however a range is cut. */
@@ -46,7 +46,9 @@ export function unitBytes(source: LaneSource): { readonly bytesIn: number; reado
   const widest = Math.max(...source.ring.primes.map((q) => laneBytes(q, source.features)));
   return {
     bytesIn: widest + PAYLOAD_HEADER_BYTES,
-    bytesOut: 4 * source.polysOut * source.outputs + RESULT_HEADER_BYTES,
+    bytesOut:
+      Math.max(...source.ring.primes.map((q) => resultLaneBytes(q, source.polysOut * source.outputs))) +
+      RESULT_HEADER_BYTES,
   };
 }
 

@@ -9,7 +9,7 @@
 import { evaluate } from "#lib/model/evaluate.ts";
 import { type Graph, recordElements, valueInfo } from "#lib/model/graph.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import { laneBytes, maxLanesPerPayload, PAYLOAD_HEADER_BYTES, RESULT_HEADER_BYTES } from "../block.ts";
+import { laneBytes, maxLanesPerPayload, PAYLOAD_HEADER_BYTES, RESULT_HEADER_BYTES, resultLaneBytes } from "../block.ts";
 import { LANE_LIMITS } from "../limits.ts";
 import { encodeTail, type KeyholderPlan, type OutsidePolicy } from "../plan.ts";
 import { bitLength } from "../primes.ts";
@@ -368,7 +368,9 @@ function costReport(
   const microtasks = primes.reduce((sum, q) => sum + Math.ceil(n / maxLanesPerPayload(q, features)), 0);
   const down = primes.reduce((sum, q) => sum + n * laneBytes(q, features), 0) + microtasks * PAYLOAD_HEADER_BYTES;
   const up = members.reduce(
-    (sum, { program }) => sum + lanes * 4 * program.polysOut * program.outputs + microtasks * RESULT_HEADER_BYTES,
+    (sum, { program }) =>
+      primes.reduce((bytes, q) => bytes + n * resultLaneBytes(q, program.polysOut * program.outputs), sum) +
+      microtasks * RESULT_HEADER_BYTES,
     0,
   );
   const laneMicroseconds = members.reduce((sum, { report }) => sum + report.donorMicrosecondsPerLane, 0);

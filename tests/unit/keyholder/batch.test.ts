@@ -4,7 +4,16 @@ import type { RecordMatrix } from "#lib/keyholder/encode.ts";
 import { encryptBatch, encryptPhases } from "#lib/keyholder/encrypt-batch.ts";
 import { openBatch } from "#lib/keyholder/open-batch.ts";
 import type { SealKey } from "#lib/keyholder/seal.ts";
-import { limbCount, packLanes, parsePayload, RESULT_HEADER_BYTES, readResidue, unpackLanes } from "#lib/lanes/block.ts";
+import {
+  encodeResult,
+  limbCount,
+  packLanes,
+  parsePayload,
+  parseResult,
+  RESULT_HEADER_BYTES,
+  readResidue,
+  unpackLanes,
+} from "#lib/lanes/block.ts";
 import { type Compiled, compilePlan } from "#lib/lanes/compile/compile.ts";
 import { expandMask, importMaskSeed } from "#lib/lanes/mask.ts";
 import { encryptedFeatures, type KeyholderPlan } from "#lib/lanes/plan.ts";
@@ -71,7 +80,7 @@ describe("an encrypted batch", () => {
     const planes = new Uint8Array(run.laneCount * limbs * features);
     unpackLanes(payload.body, payload.modulus, features, planes);
     const mask = await expandMask(await importMaskSeed(batch.seed), payload.modulus, features, run);
-    const residues = new Uint32Array(bytes.slice(RESULT_HEADER_BYTES).buffer);
+    const residues = parseResult(bytes, program, run);
     const perLane = program.polysOut * program.outputs;
     for (const lane of [0, 1, run.laneCount - 1]) {
       const read = (from: Uint8Array) =>
@@ -161,24 +170,21 @@ describe("an encrypted batch", () => {
 describe("a wrong lane", () => {
   it("is seen after decryption: one flipped bit in one lane, 100 of 100 tries", () => {
     const random = seeded(5);
-    const q = (run: RunResult["run"]) => plan.ring.primes[run.primeIndex]!;
     let found = 0;
     for (let i = 0; i < 100; i++) {
       const chosen = Math.floor(random() * results.length);
       const { run, bytes } = results[chosen]!;
       const flipped = bytes.slice();
-      const words = (bytes.length - RESULT_HEADER_BYTES) / 4;
-      const at = RESULT_HEADER_BYTES + 4 * Math.floor(random() * words);
-      const bit = Math.floor(random() * Math.floor(Math.log2(q(run))));
-      const flippedByte = at + (bit >> 3);
-      flipped[flippedByte] = flipped[flippedByte]! ^ (1 << (bit & 7));
+      const bit = Math.floor(random() * 8 * (bytes.length - RESULT_HEADER_BYTES));
+      const at = RESULT_HEADER_BYTES + (bit >> 3);
+      flipped[at] = flipped[at]! ^ (1 << (bit & 7));
       try {
         if (
           open(results.map((result, r) => (r === chosen ? { run, bytes: flipped } : result))).verdict.kind === "noise"
         )
           found++;
       } catch (error) {
-        // A flip past the prime is refused before it gets near SEAL.
+        // A flip past the prime, or in the padding, is refused before it gets near SEAL.
         if (isFluxError(error) && error.code === "result_malformed") found++;
         else throw error;
       }
@@ -190,13 +196,15 @@ describe("a wrong lane", () => {
     const swap = (make: (bytes: Uint8Array) => Uint8Array) =>
       open(results.map((result, i) => (i === 0 ? { ...result, bytes: make(result.bytes) } : result))).verdict.kind;
     expect(swap((bytes) => bytes.slice().fill(0, RESULT_HEADER_BYTES))).toBe("noise");
+    const { program } = compiled.members[0]!;
+    const { run } = results[0]!;
     const shifted = (bytes: Uint8Array) => {
-      const out = bytes.slice();
-      const view = new DataView(out.buffer);
-      const modulus = plan.ring.primes[0]!;
-      for (let at = RESULT_HEADER_BYTES; at < out.length; at += 4)
-        view.setUint32(at, (view.getUint32(at, true) + 1) % modulus, true);
-      return out;
+      const modulus = plan.ring.primes[run.primeIndex]!;
+      return encodeResult(
+        program,
+        run,
+        parseResult(bytes, program, run).map((residue) => (residue + 1) % modulus),
+      );
     };
     expect(swap(shifted)).toBe("noise");
   });
