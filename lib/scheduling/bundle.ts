@@ -3,7 +3,7 @@
  * donor asked for at the 90th percentile, its memory, and its share of what is left.
  */
 import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
-import { mayAttempt, unitsInMemory } from "./filters.ts";
+import { mayAttempt, unitsInFrame, unitsInMemory } from "./filters.ts";
 import { levelMs, soonestFor } from "./forecast.ts";
 import { leaseMs } from "./lease-time.ts";
 import type { Candidate } from "./score.ts";
@@ -62,7 +62,9 @@ export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: F
   const shareMs = Math.max(MIN_SHARE_MS, TAIL_SHARE * (level - queueMs - pace.artefactMs));
   const withinShare = Math.max(1, Math.floor(shareMs / pace.msPerUnit));
   let room = Math.min(Math.max(1, withinLimit), withinShare, unitsInMemory(donor, stage));
-  const perLease = Math.max(1, Math.ceil(room / Math.max(1, Math.round((room * pace.msPerUnit) / leaseTargetMs))));
+  const inFrame = unitsInFrame(definition);
+  const inTime = Math.max(1, Math.ceil(room / Math.max(1, Math.round((room * pace.msPerUnit) / leaseTargetMs))));
+  const perLease = Math.min(inFrame, inTime);
 
   const before = filled.leases.length;
   let skipped = 0;
@@ -76,7 +78,8 @@ export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: F
     let left = microtask.unitCount;
     while (left > 0 && room > 0 && filled.leases.length < request.maxLeases) {
       // A sliver is not worth a lease of its own.
-      const units = left - perLease < perLease / 3 ? Math.min(left, room) : Math.min(perLease, left, room);
+      const wanted = left - perLease < perLease / 3 ? left : perLease;
+      const units = Math.min(wanted, inFrame, left, room);
       if (!add(candidate, request, filled, microtask, units)) return "no-runtime";
       left -= units;
       room -= units;

@@ -3,7 +3,7 @@
  * The simplest policy that keeps every promise (filters, memory, ≤ 3 s); the real one (policy.ts) has to beat it.
  */
 import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
-import { mayAttempt, refusal, unitsInMemory } from "./filters.ts";
+import { mayAttempt, refusal, unitsInFrame, unitsInMemory } from "./filters.ts";
 import { closestReason, idle } from "./idle.ts";
 import { leaseMs } from "./lease-time.ts";
 import type { ChooseRequest, Decision, IdleReason, PlannedLease, Policy, StageView } from "./types.ts";
@@ -38,7 +38,8 @@ function fill({ nowMs, costModel, donor, wantMs, maxLeases }: ChooseRequest, sta
     const microtask = stage.pendingAt(i);
     if (!microtask || !mayAttempt(donor, microtask)) continue;
     const fitting = costModel.unitsWithin(donor, stage.definition, budgetMs, leases.length + 1) - units;
-    const wanted = Math.min(microtask.unitCount, room, Math.max(leases.length === 0 ? 1 : 0, fitting));
+    const inFrame = unitsInFrame(stage.definition);
+    const wanted = Math.min(microtask.unitCount, room, inFrame, Math.max(leases.length === 0 ? 1 : 0, fitting));
     if (wanted < 1) break;
     const predicted = costModel.predict(donor, stage.definition, wanted, 1);
     const before = costModel.predict(donor, stage.definition, units + wanted, leases.length + 1);

@@ -1,4 +1,5 @@
 /** The hard filters: what no score can outweigh. Each returns the first reason why a donor may not have a stage's work. */
+import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import type { KernelKind } from "#lib/protocol/stage.ts";
 import { regionAllows } from "./regions.ts";
 import type { DonorView, IdleReason, Microtask, RuntimeRate, StageDefinition, StageView } from "./types.ts";
@@ -20,6 +21,11 @@ export function refusal(donor: DonorView, stage: StageView): Refusal | null {
 export function unitsInMemory(donor: DonorView, stage: StageView): number {
   const { residentBytes, unitBytesIn, unitBytesOut } = stage.definition;
   return Math.floor((donor.memoryBytes - residentBytes) / Math.max(1, unitBytesIn + unitBytesOut));
+}
+
+/** Units whose payload and result each fit one frame of the donor socket: no lease is larger. */
+export function unitsInFrame({ unitBytesIn, unitBytesOut }: StageDefinition): number {
+  return Math.max(1, Math.floor(SOCKET_LIMITS.payloadBytes / Math.max(1, unitBytesIn, unitBytesOut)));
 }
 
 /** A donor whose attempt was refused, or who holds an attempt, never gets the same microtask (again). */

