@@ -30,7 +30,7 @@ const SAMPLE_BYTES = 2 * 1024 * 1024;
 const SAMPLE_ROWS = 1000;
 
 export async function readCsv({ open, preprocessing, sink, storeAs, warnings }: IngestContext): Promise<Ingested> {
-  const layout = csvLayout(await firstBytes(open()), preprocessing);
+  const layout = await csvLayout(open, preprocessing);
   const plans = planColumns(layout.names, layout.samples, preprocessing, warnings);
   const table = createTable(sink, plans, preprocessing, storeAs);
   const scanner = csvScanner(layout.delimiter.charCodeAt(0));
@@ -131,7 +131,8 @@ async function firstBytes(stream: ByteStream): Promise<Uint8Array<ArrayBuffer>> 
   return sample.subarray(0, length);
 }
 
-export function csvLayout(sample: Uint8Array<ArrayBuffer>, preprocessing: Preprocessing): CsvLayout {
+export async function csvLayout(open: () => ByteStream, preprocessing: Preprocessing): Promise<CsvLayout> {
+  const sample = await firstBytes(open());
   refuseBinary(sample);
   const text = withoutMark(sample);
   const whole = sample.length < SAMPLE_BYTES;

@@ -21,8 +21,7 @@ export async function readImages(context: IngestContext): Promise<Ingested> {
   const entries = imageEntries(await readZipDirectory(source), warnings);
   const decode = decoders.image;
   if (!decode) throw new FluxError("unsupported_media_type", "Images are not decoded here: upload them as NPY.");
-  const first = checkedHeader(entries[0]!, await entryBytes(source, entries[0]!));
-  const spec = preprocessing.images ?? ownSpec(first, warnings);
+  const { first, spec } = await imageSpec(context, entries);
   const channels = spec.channels === "grey" ? 1 : 3;
   const shape = spec.layout === "chw" ? [channels, spec.height, spec.width] : [spec.height, spec.width, channels];
   const inner = spec.layout === "chw" ? spec.height * spec.width : 1;
@@ -72,7 +71,13 @@ export async function readImages(context: IngestContext): Promise<Ingested> {
   };
 }
 
-function imageEntries(entries: readonly ZipEntry[], warnings: string[]): ZipEntry[] {
+/** As stated, or the first image's own. */
+export async function imageSpec({ source, preprocessing, warnings }: IngestContext, entries: readonly ZipEntry[]) {
+  const first = checkedHeader(entries[0]!, await entryBytes(source, entries[0]!));
+  return { first, spec: preprocessing.images ?? ownSpec(first, warnings) };
+}
+
+export function imageEntries(entries: readonly ZipEntry[], warnings: string[]): ZipEntry[] {
   const images = entries.filter(({ name }) => /\.(png|jpe?g|webp)$/i.test(name) && !/(^|\/)(\.|__MACOSX\/)/.test(name));
   if (images.length === 0) {
     throw new FluxError(

@@ -12,7 +12,7 @@ import { describeDataset } from "./describe.ts";
 import { checkDeclared, unpack } from "./gzip.ts";
 import { readImages } from "./images.ts";
 import { readJsonl } from "./jsonl.ts";
-import { npyInput } from "./npy.ts";
+import { type NpyInput, npyInput } from "./npy.ts";
 import { readNpyFile, readNpz } from "./npz.ts";
 import { readParquet } from "./parquet.ts";
 import type { SectionSink } from "./sections.ts";
@@ -40,14 +40,7 @@ export async function ingestDataset(
   options: IngestOptions,
   sink: SectionSink,
 ): Promise<DatasetDescription> {
-  if (source.bytes === 0)
-    throw new FluxError("dataset_empty", "The file is empty: upload one with at least one record.");
-  const name = options.fileName ?? "the file";
-  const packed = source.bytes > 18 && startsWith(await source.read(0, 2), GZIP);
-  if (packed) checkDeclared(await source.read(source.bytes - 4, 4), { name, packedBytes: source.bytes });
-  const open = () =>
-    packed ? unpack("gzip", streamOf(source), { name, packedBytes: source.bytes }) : streamOf(source);
-  const format = options.format ?? (await detectFormat(source, open(), name));
+  const { name, packed, open, format } = await openFile(source, options);
   const preprocessing = statedPreprocessing(options);
   for (const storeAs of [null, "FP32"] as const) {
     const warnings: string[] = [];
@@ -63,6 +56,27 @@ export async function ingestDataset(
   throw new FluxError("internal", "Float32 storage failed to take the values: please report this file.");
 }
 
+export interface OpenedFile {
+  readonly name: string;
+  readonly format: DatasetFormat;
+  /** In gzip, around the format. */
+  readonly packed: boolean;
+  /** The file from its start, unpacked. */
+  open(): ByteStream;
+}
+
+export async function openFile(source: ByteSource, options: IngestOptions): Promise<OpenedFile> {
+  if (source.bytes === 0) {
+    throw new FluxError("dataset_empty", "The file is empty: upload one with at least one record.");
+  }
+  const name = options.fileName ?? "the file";
+  const packed = source.bytes > 18 && startsWith(await source.read(0, 2), GZIP);
+  const bounds = { name, packedBytes: source.bytes };
+  if (packed) checkDeclared(await source.read(source.bytes - 4, 4), bounds);
+  const open = () => (packed ? unpack("gzip", streamOf(source), bounds) : streamOf(source));
+  return { name, packed, open, format: options.format ?? (await detectFormat(source, open(), name)) };
+}
+
 async function readFormat(format: DatasetFormat, packed: boolean, context: IngestContext): Promise<Ingested> {
   switch (format) {
     case "csv":
@@ -70,7 +84,7 @@ async function readFormat(format: DatasetFormat, packed: boolean, context: Inges
     case "jsonl":
       return readJsonl(context);
     case "npy":
-      return readNpyFile(context, packed ? await unpackedInput(context) : npyInput(context.name, context.source));
+      return readNpyFile(context, await npyFile(packed, context));
     case "npz":
       return readNpz(unpackedFirst(format, packed, context));
     case "parquet":
@@ -81,7 +95,7 @@ async function readFormat(format: DatasetFormat, packed: boolean, context: Inges
 }
 
 /** Zip and Parquet are read in any order, and are compressed inside anyway. */
-function unpackedFirst(format: DatasetFormat, packed: boolean, context: IngestContext): IngestContext {
+export function unpackedFirst(format: DatasetFormat, packed: boolean, context: IngestContext): IngestContext {
   if (!packed) return context;
   throw new FluxError(
     "dataset_unreadable",
@@ -89,11 +103,12 @@ function unpackedFirst(format: DatasetFormat, packed: boolean, context: IngestCo
   );
 }
 
-/** The unpacked length is needed to check an NPY header against: counted in a first pass. */
-async function unpackedInput(context: IngestContext) {
+/** An NPY header is checked against the file's length: in gzip that is counted in a first pass. */
+export async function npyFile(packed: boolean, { name, source, open }: IngestContext): Promise<NpyInput> {
+  if (!packed) return npyInput(name, source);
   let bytes = 0;
-  for await (const chunk of context.open()) bytes += chunk.byteLength;
-  return { name: context.name, bytes, open: context.open, source: null };
+  for await (const chunk of open()) bytes += chunk.byteLength;
+  return { name, bytes, open, source: null };
 }
 
 /** NPZ is a zip of .npy entries; one that is gzipped again cannot be looked into, and is refused later. */
@@ -122,7 +137,7 @@ function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
 }
 
 /** The short forms folded into one Preprocessing. */
-function statedPreprocessing(options: IngestOptions): Preprocessing {
+export function statedPreprocessing(options: IngestOptions): Preprocessing {
   const stated: Preprocessing = options.preprocessing ?? { version: 1 };
   const columns = new Map((stated.columns ?? []).map((spec) => [spec.name, spec]));
   for (const [use, name] of [

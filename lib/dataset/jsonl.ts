@@ -41,6 +41,17 @@ export async function readJsonl(context: IngestContext): Promise<Ingested> {
   });
 }
 
+/** Keys of the first record, and the first records. */
+export async function jsonlSamples(open: () => ByteStream): Promise<{ names: string[]; samples: Cell[][] }> {
+  const lines = await firstLines(open());
+  const first = lines[0];
+  if (!first)
+    throw new FluxError("dataset_empty", "The file has no records: put one JSON object or list on each line.");
+  const names = Object.keys(first.value);
+  const positions = new Map(names.map((name, index) => [name, index]));
+  return { names, samples: lines.map((line) => cellsOf(line, positions)) };
+}
+
 /** Keys may be missing (a missing value), but never new. */
 function cellsOf({ number, value }: Line, positions: ReadonlyMap<string, number>): Cell[] {
   const cells = new Array<Cell>(positions.size);

@@ -8,17 +8,25 @@ import { type IdWriter, idWriter, type LabelWriter, labelWriter } from "./labels
 import { copyNpy, type NpyHeader, type NpyInput, readNpyHeader, storedDtype } from "./npy.ts";
 import { entrySource, openEntry, readZipDirectory, shown } from "./zip.ts";
 
-interface NamedArray {
+export interface NamedArray {
   readonly name: string;
   readonly input: NpyInput;
   readonly header: NpyHeader;
 }
 
 export async function readNpyFile(context: IngestContext, input: NpyInput): Promise<Ingested> {
-  return readArrays(context, [{ name: "features", input, header: await readNpyHeader(input) }]);
+  return readArrays(context, await npyArrays(input));
+}
+
+export async function npyArrays(input: NpyInput): Promise<NamedArray[]> {
+  return [{ name: "features", input, header: await readNpyHeader(input) }];
 }
 
 export async function readNpz(context: IngestContext): Promise<Ingested> {
+  return readArrays(context, await npzArrays(context));
+}
+
+export async function npzArrays(context: IngestContext): Promise<NamedArray[]> {
   const { source, warnings } = context;
   const entries = await readZipDirectory(source);
   const npy = entries.filter(({ name }) => name.endsWith(".npy"));
@@ -45,7 +53,7 @@ export async function readNpz(context: IngestContext): Promise<Ingested> {
     };
     arrays.push({ name, input, header: await readNpyHeader(input) });
   }
-  return readArrays(context, arrays);
+  return arrays;
 }
 
 async function readArrays(context: IngestContext, arrays: readonly NamedArray[]): Promise<Ingested> {
@@ -67,7 +75,10 @@ async function readArrays(context: IngestContext, arrays: readonly NamedArray[])
 
 type UsedSpec = ArraySpec & { use: ColumnUse };
 
-function arraySpecs({ preprocessing, warnings }: IngestContext, arrays: readonly NamedArray[]): Map<string, UsedSpec> {
+export function arraySpecs(
+  { preprocessing, warnings }: IngestContext,
+  arrays: readonly NamedArray[],
+): Map<string, UsedSpec> {
   const stated = new Map([...(preprocessing.columns ?? []), ...(preprocessing.arrays ?? [])].map((s) => [s.name, s]));
   const names = arrays.map(({ name }) => name);
   for (const name of [...stated.keys(), ...(preprocessing.features ?? [])]) {

@@ -8,7 +8,7 @@ import { FluxError, isFluxError } from "../protocol/errors.ts";
 import { DATASET_LIMITS } from "../protocol/limits.ts";
 import type { Decoders, IngestContext, Ingested } from "./context.ts";
 import { checkChunks, checkFooter, damaged } from "./parquet-check.ts";
-import { type Cell, readRecords } from "./records.ts";
+import { type Cell, type RecordSource, readRecords } from "./records.ts";
 import type { ByteSource } from "./source.ts";
 
 /** Values of all columns of one slice, as JavaScript arrays: 8 bytes each, more for lists. */
@@ -16,16 +16,27 @@ const SLICE_VALUES = 2 * 1024 * 1024;
 const SLICE_ROWS = 256 * 1024;
 const SAMPLE_ROWS = 200;
 
-export async function readParquet(context: IngestContext): Promise<Ingested> {
+export function readParquet(context: IngestContext): Promise<Ingested> {
+  return guarded(async () => readRecords(context, await openParquet(context)));
+}
+
+/** Column names and the first rows. */
+export async function parquetSamples(context: IngestContext) {
+  const { names, samples } = await guarded(() => openParquet(context));
+  return { names, samples };
+}
+
+/** Whatever hyparquet throws at a file is the file's fault. */
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return await read(context);
+    return await work();
   } catch (error) {
     if (isFluxError(error) || (error instanceof Error && error.name === "NarrowingFailed")) throw error;
     throw damaged(error instanceof Error ? error.message.slice(0, 200) : "it is damaged");
   }
 }
 
-async function read(context: IngestContext): Promise<Ingested> {
+async function openParquet(context: IngestContext): Promise<RecordSource> {
   const { source, decoders } = context;
   await checkFooter(source);
   const file = asyncBuffer(source);
@@ -44,7 +55,7 @@ async function read(context: IngestContext): Promise<Ingested> {
   };
   const samples = await readSlice(0, Math.min(SAMPLE_ROWS, slices[0]!.end));
   let row = 0;
-  return readRecords(context, {
+  return {
     names: used,
     samples: Array.from(samples[0]!, (_, index) => samples.map((column) => column[index])),
     where: () => `Row ${row + 1}`,
@@ -54,7 +65,7 @@ async function read(context: IngestContext): Promise<Ingested> {
         for (row = start; row < end; row++) yield columns.map((column) => column[row - start]);
       }
     },
-  });
+  };
 }
 
 /** Columns that are ignored are not decoded at all. */

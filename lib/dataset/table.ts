@@ -160,8 +160,8 @@ function withGuesses(
   return new Map(specs);
 }
 
-const YES = ["true", "True", "TRUE"];
-const NO = ["false", "False", "FALSE"];
+export const YES = ["true", "True", "TRUE"];
+export const NO = ["false", "False", "FALSE"];
 
 function guessEncoding(
   spec: UsedSpec,

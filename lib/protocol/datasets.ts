@@ -135,6 +135,29 @@ export const DatasetDescription = z.object({
 });
 export type DatasetDescription = z.infer<typeof DatasetDescription>;
 
+/** A first look at a file, from its beginning only: what a submitter is shown before stating how to read it. */
+export const DatasetInspection = z.object({
+  format: DatasetFormat,
+  columns: z.array(
+    z.object({
+      name: z.string(),
+      datatype: z.enum(["number", "bool", "category", "text", "tensor"]),
+      /** Some of its values, as they stand in the file. */
+      examples: z.array(z.string()),
+      /** Among the sampled records. */
+      missing: z.int().nonnegative(),
+      /** A spec that would be accepted; the submitter may change it. */
+      suggestion: ColumnSpec,
+    }),
+  ),
+  arrays: z.array(RecordTensor),
+  sampledRecords: z.int().nonnegative(),
+  warnings: z.array(z.string()),
+  /** Everything suggested, ready to be sent with POST /datasets. */
+  suggestion: Preprocessing,
+});
+export type DatasetInspection = z.infer<typeof DatasetInspection>;
+
 /** Which array (and which of its columns) feeds a model's input; what is left out is guessed and shown. */
 export const InputMapping = z.object({
   input: Name,

@@ -36,7 +36,7 @@ function rgbOf(rgba: Uint8ClampedArray): Uint8Array<ArrayBuffer> {
   return rgb;
 }
 
-/** Luma of ITU-R BT.709 on the encoded values; sharp weighs linear light, so that coloured pixels differ by some steps of 255. */
+/** Luma of ITU-R BT.709 on the encoded values; within 8 of 255 of what sharp makes (tests/e2e/dataset-in-browser.spec.ts). */
 function greyOf(rgba: Uint8ClampedArray): Uint8Array<ArrayBuffer> {
   const grey = new Uint8Array(rgba.length / 4);
   for (let from = 0, to = 0; from < rgba.length; from += 4, to++) {
