@@ -15,6 +15,7 @@ import { importMaskSeed, maskStreams } from "#lib/lanes/mask.ts";
 import { scatteredMasksNode } from "#lib/lanes/mask-node.ts";
 import { openLaneRuntime } from "#worker/kernels/lanes/open-runtime.ts";
 import { runLanes } from "#worker/kernels/lanes/run-lanes.ts";
+import { measureInChromium } from "./lanes/chromium.ts";
 import { measureKeyholder } from "./lanes/keyholder.ts";
 import { measure, measureLeast, median, printTable, type Timing } from "./lanes/measure.ts";
 import { type Network, networks } from "./lanes/networks.ts";
@@ -79,6 +80,14 @@ printTable(`other runtimes of the same lanes, ${measured[0]!.name}`, [
   ]),
 ]);
 
+const chromiumUs = await measureInChromium("lane-simd");
+if (chromiumUs !== undefined) {
+  const recordsPerSecond = (1e6 * RECORDS) / (chromiumUs * N * 4);
+  console.log(
+    `\nin Chromium, 4 × 31 bits, undisturbed: ${chromiumUs.toFixed(1)} µs per lane, ${recordsPerSecond.toFixed(0)} records/s`,
+  );
+}
+
 const threads = await measureThreads();
 console.log(
   `\ntwo workers: ${threads.timesWall.toFixed(2)} times one by the wall clock, ${threads.timesCpu.toFixed(2)} times by CPU time`,
@@ -99,7 +108,7 @@ console.log(
 );
 
 mkdirSync("bench-results", { recursive: true });
-const report = { n: N, records: RECORDS, load: loadavg()[0], seal, donors, others, threads, keyholder };
+const report = { n: N, records: RECORDS, load: loadavg()[0], seal, donors, others, chromiumUs, threads, keyholder };
 writeFileSync("bench-results/lanes.json", `${JSON.stringify(report, null, 2)}\n`);
 
 async function measureDonor({ name, program }: Network) {
