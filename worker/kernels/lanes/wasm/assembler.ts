@@ -55,7 +55,6 @@ const f64Bytes = (value: number): number[] => {
 
 export const get = (local: Local): Code => [0x20, ...unsignedLeb(local.index)];
 export const set = (local: Local, value: Code): Code => [...value, 0x21, ...unsignedLeb(local.index)];
-export const tee = (local: Local, value: Code): Code => [...value, 0x22, ...unsignedLeb(local.index)];
 export const sequence = (...parts: readonly Code[]): Code => parts.flat();
 
 /** Repeats `body` while `condition` (evaluated after it) is not zero: a do-while loop. */
