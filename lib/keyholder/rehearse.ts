@@ -8,6 +8,7 @@ import {
   type Compiled,
   type CompileOptions,
   compilePlan,
+  DEFAULT_AIM,
 } from "#lib/lanes/compile/compile.ts";
 import { compareOutputs, type Fidelity } from "#lib/lanes/compile/fidelity.ts";
 import { encryptedFeatures, type KeyholderPlan } from "#lib/lanes/plan.ts";
@@ -52,14 +53,14 @@ export interface EncryptedPlan extends Compiled {
 
 export interface PlanOptions extends CompileOptions {
   readonly prepare: PrepareProgram;
-  /** Least share of same answers. Default 0.99. */
+  /** Least share of same answers that the submitter wants: the compiler aims at least so high. Default 0.99. */
   readonly minFidelity?: number;
-  /** The submitter takes the plan whatever its fidelity. */
-  readonly acceptFidelity?: boolean;
   readonly wasmUrl?: string;
 }
 
 export const DEFAULT_MIN_FIDELITY = 0.99;
+/** Nobody can aim at every answer: some records lie on the edge between two. */
+const MAX_AIM = 0.9995;
 /** Records of a rehearsal; one batch is encrypted whatever their number. */
 const REHEARSAL_RECORDS = 2048;
 
@@ -69,7 +70,8 @@ export async function planEncrypted(
   calibration: CalibrationRecords,
   options: PlanOptions,
 ): Promise<EncryptedPlan> {
-  const compiled = await compilePlan(graphs, calibration, options);
+  const aim = options.aim ?? Math.min(MAX_AIM, Math.max(DEFAULT_AIM, options.minFidelity ?? DEFAULT_MIN_FIDELITY));
+  const compiled = await compilePlan(graphs, calibration, { ...options, aim });
   const rehearsals = await rehearse(graphs, compiled, calibration, options.prepare, options.wasmUrl);
   const sameAnswers = Math.min(...rehearsals.map(({ fidelity }) => fidelity.sameAnswers));
   return { ...compiled, rehearsals, sameAnswers };

@@ -1,4 +1,4 @@
-/** Bundles lane-page.ts and serves it with the runtimes' WASM files from node_modules, cross-origin isolated. */
+/** Bundles lane-page.ts and keyholder-worker.ts and serves them with the runtimes' WASM files from node_modules, cross-origin isolated. */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,7 +6,7 @@ import { basename, join, resolve } from "node:path";
 import { build } from "esbuild";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const WASM_FOLDERS = ["onnxruntime-web/dist", "@tensorflow/tfjs-backend-wasm/dist"];
+const WASM_FOLDERS = ["onnxruntime-web/dist", "@tensorflow/tfjs-backend-wasm/dist", "node-seal/dist"];
 const TYPES: Readonly<Record<string, string>> = {
   js: "text/javascript",
   mjs: "text/javascript",
@@ -20,7 +20,7 @@ export interface LanePageServer {
 
 export async function serveLanePage(): Promise<LanePageServer> {
   const bundle = await build({
-    entryPoints: [join(ROOT, "tests/support/lane-page.ts")],
+    entryPoints: ["lane-page.ts", "keyholder-worker.ts"].map((name) => join(ROOT, "tests/support", name)),
     bundle: true,
     splitting: true,
     format: "esm",

@@ -34,6 +34,7 @@ await serveTask(async (raw) => {
   const planned = await planEncrypted(graphs, calibration, {
     prepare: prepareOnThisThread,
     records: records.count,
+    minFidelity: input.minFidelity,
     ...(ranges ? { ranges } : {}),
   });
   return {
