@@ -1,8 +1,9 @@
 /**
  * One encrypted microtask on a donor: the payload's bytes in, the result's bytes out.
  *
- * The run is cut into chunks of lanes. While one chunk is computed the next one's mask is already being expanded (WebCrypto works
- * beside this thread), and memory holds two chunks, whatever the payload's size.
+ * The run is cut into chunks of lanes, by time: a lane takes 20 µs of a small network and milliseconds of a large one. While one
+ * chunk is computed the next one's mask is already being expanded (WebCrypto works beside this thread), and memory holds two
+ * chunks, whatever the payload's size.
  */
 import { encodeResult, type LanePayload, parsePayload } from "#lib/lanes/block.ts";
 import type { LaneChunk, LaneEvaluator } from "#lib/lanes/evaluator.ts";
@@ -11,6 +12,11 @@ import type { LaneProgram } from "#lib/lanes/program.ts";
 
 /** Awaited after each chunk with the lanes done so far: rests, tells progress, and rejects where the work was given up. */
 export type BetweenChunks = (lanesDone: number) => Promise<void> | void;
+
+/** Lanes of the first chunk, which shows how long a lane takes here. */
+const FIRST_LANES = 8;
+/** Long enough that a chunk's overhead is lost in it, short enough to rest and to be stopped between chunks. */
+const CHUNK_MS = 50;
 
 /**
  * Evaluates a payload. Throws FluxError("ciphertext_invalid") if the payload is malformed or for another program; the evaluator
@@ -28,22 +34,26 @@ export async function runLanes(
   const perLane = program.polysOut * program.outputs;
   const residues = new Uint32Array(run.laneCount * perLane);
 
-  let next = openChunk(payload, key, 0, evaluator.maxLanes);
+  let chunkLanes = Math.min(FIRST_LANES, evaluator.maxLanes);
+  let next = openChunk(payload, key, 0, chunkLanes);
   for (let lane = 0; lane < run.laneCount; ) {
     const chunk = await next;
     const end = lane + chunk.laneCount;
-    if (end < run.laneCount) next = openChunk(payload, key, end, evaluator.maxLanes);
+    if (end < run.laneCount) next = openChunk(payload, key, end, chunkLanes);
     next.catch(ignore);
+    const startedMs = performance.now();
     residues.set(await evaluator.evaluate(chunk), lane * perLane);
+    const laneMs = (performance.now() - startedMs) / chunk.laneCount;
+    chunkLanes = Math.max(1, Math.min(evaluator.maxLanes, Math.floor(CHUNK_MS / laneMs)));
     lane = end;
     await betweenChunks(lane);
   }
   return encodeResult(program, run, residues);
 }
 
-async function openChunk(payload: LanePayload, key: MaskKey, firstLane: number, maxLanes: number): Promise<LaneChunk> {
+async function openChunk(payload: LanePayload, key: MaskKey, firstLane: number, lanes: number): Promise<LaneChunk> {
   const { run, modulus, features, body } = payload;
-  const laneCount = Math.min(maxLanes, run.laneCount - firstLane);
+  const laneCount = Math.min(lanes, run.laneCount - firstLane);
   const laneBytes = body.length / run.laneCount;
   const mask = await maskStreams(key, modulus, features, {
     primeIndex: run.primeIndex,

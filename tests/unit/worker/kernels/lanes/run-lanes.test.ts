@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { laneBytes, packLanes, parseResult, payloadHeader } from "#lib/lanes/block.ts";
+import type { LaneEvaluator } from "#lib/lanes/evaluator.ts";
 import { expandMask, importMaskSeed } from "#lib/lanes/mask.ts";
 import { evaluateLane } from "#lib/lanes/reference.ts";
 import { limbPlanes, residuesOf } from "#tests/support/lanes.ts";
@@ -38,10 +39,43 @@ describe("runLanes", () => {
           expect(result.slice(lane * perLane, (lane + 1) * perLane)).toEqual(expected);
         }
         expect(progress.at(-1)).toBe(laneCount);
-        expect(progress.length).toBe(Math.ceil(laneCount / evaluator.maxLanes));
+        expect(progress).toEqual([...new Set(progress)].sort((a, b) => a - b));
       }),
       { numRuns: 40 },
     );
+  });
+
+  it("takes few lanes at a time where a lane takes long, so that it can rest and be stopped", async () => {
+    const program = buildProgram({
+      seed: 2,
+      bits: [28],
+      widths: [3, 2, 2, 2],
+      squares: 0,
+      digits: 1,
+      extreme: false,
+      groups: 1,
+      carried: false,
+    });
+    const q = program.ring.primes[0]!;
+    const header = payloadHeader(program.ring, program.inputs, { primeIndex: 0, firstLane: 0, laneCount: 100 }, seed);
+    const payload = new Uint8Array(header.length + 100 * laneBytes(q, program.inputs));
+    payload.set(header);
+    const fast = await laneSimdRuntime.prepare(program);
+    const taken: number[] = [];
+    const slow: LaneEvaluator = {
+      maxLanes: fast.maxLanes,
+      evaluate(chunk) {
+        taken.push(chunk.laneCount);
+        const until = performance.now() + 5 * chunk.laneCount;
+        while (performance.now() < until);
+        return fast.evaluate(chunk);
+      },
+      dispose: () => fast.dispose(),
+    };
+    await runLanes(program, slow, payload);
+    // The second chunk was begun before the first was timed.
+    expect(taken.slice(0, 2)).toEqual([8, 8]);
+    expect(Math.max(...taken.slice(2))).toBeLessThanOrEqual(10);
   });
 
   it("stops when told to, and refuses a payload of another program", async () => {
