@@ -14,6 +14,9 @@ export interface TestCoordinator {
   readonly client: FluxClient;
   /** As a person with the first key would call it. */
   readonly call: (path: string, init?: RequestInit) => Promise<Response>;
+  readonly dataFolder: string;
+  /** Resolves when no job's transition is under way. */
+  readonly settled: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -27,6 +30,8 @@ export async function startTestCoordinator(): Promise<TestCoordinator> {
     server,
     url: server.url,
     key,
+    dataFolder: folder,
+    settled: () => server.coordinator.services.jobs.lifecycle.settled(),
     client: new FluxClient({ url: server.url, apiKey: key }),
     call: (path, init = {}) =>
       fetch(`${server.url}/api/v1${path}`, {
