@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import * as ort from "onnxruntime-web/wasm";
 import { io, type Socket } from "socket.io-client";
+import type { LaneProgram } from "#lib/lanes/program.ts";
 import { decodeProgram } from "#lib/lanes/program-codec.ts";
 import {
   DONOR_NAMESPACE,
@@ -19,11 +20,12 @@ import { type OnnxStageSpec, type RuntimeId, StageSpec } from "#lib/protocol/sta
 import { runLanes } from "#worker/kernels/lanes/run-lanes.ts";
 import { laneSimdRuntime } from "#worker/kernels/lanes/simd-evaluator.ts";
 import { runRecords } from "#worker/kernels/records.ts";
+import type { Lie } from "./lies.ts";
 
 export interface NodeDonorOptions {
   readonly url: string;
   /** Changes what an honest donor would send. */
-  readonly falsify?: (result: Uint8Array<ArrayBuffer>, lease: Lease) => Uint8Array<ArrayBuffer>;
+  readonly falsify?: Lie;
   /** What its benchmark claims; a low figure makes small microtasks. @default 2e10 */
   readonly int8MacsPerSecond?: number;
   /** Keeps what it is sent. @default false */
@@ -51,6 +53,8 @@ const TIMINGS = { queueMs: 0, downloadMs: 1, computeMs: 10, uploadMs: 1 };
 
 interface Prepared {
   readonly runtime: RuntimeId;
+  /** Of encrypted stages. */
+  readonly program: LaneProgram | null;
   readonly compute: (lease: Lease, payload: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -108,7 +112,7 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
       stages.set(lease.specDigest, known);
     }
     const stage = await known;
-    return { runtime: stage.runtime, result: await stage.compute(lease, payload) };
+    return { ...stage, result: await stage.compute(lease, payload) };
   }
 
   async function work(): Promise<void> {
@@ -127,10 +131,10 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
             ? (await request(socket, "payload:get", { leaseId, fence })).buffer
             : buffer.slice(lease.inlineOffset, lease.inlineOffset + lease.payloadBytes);
         if (keepPayloads) received.push(payload);
-        const { runtime, result } = await compute(lease, payload);
+        const { runtime, program, result } = await compute(lease, payload);
         try {
           const submission = { leaseId, fence, runtime, timings: TIMINGS };
-          await request(socket, "result:submit", submission, falsify(result, lease));
+          await request(socket, "result:submit", submission, falsify(result, lease, program));
           accepted++;
         } catch (error) {
           if (!socket.connected) return;
@@ -161,6 +165,7 @@ async function prepareOnnx(spec: OnnxStageSpec, model: Uint8Array<ArrayBuffer>):
   const session = await ort.InferenceSession.create(model);
   return {
     runtime: "ort-wasm",
+    program: null,
     compute: (lease, payload) =>
       runRecords(
         spec,
@@ -183,7 +188,7 @@ async function prepareOnnx(spec: OnnxStageSpec, model: Uint8Array<ArrayBuffer>):
 async function prepareLanes(bytes: Uint8Array<ArrayBuffer>): Promise<Prepared> {
   const program = decodeProgram(bytes);
   const evaluator = await laneSimdRuntime.prepare(program);
-  return { runtime: "lane-simd", compute: (_lease, payload) => runLanes(program, evaluator, payload) };
+  return { runtime: "lane-simd", program, compute: (_lease, payload) => runLanes(program, evaluator, payload) };
 }
 
 function request<Name extends DonorRequestName>(
