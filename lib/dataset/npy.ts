@@ -4,7 +4,7 @@
  */
 import { FluxError } from "../protocol/errors.ts";
 import { DATASET_LIMITS } from "../protocol/limits.ts";
-import type { ArrayWriter, StoredData, StoredDtype } from "./array-writer.ts";
+import type { StoredData, StoredDtype } from "./array-writer.ts";
 import { type ByteTaker, takeFrom } from "./byte-stream.ts";
 import { float16Value } from "./float16.ts";
 import { type ByteSource, memorySource, streamOf } from "./source.ts";
@@ -79,11 +79,6 @@ export async function copyNpy(input: NpyInput, header: NpyHeader, write: (values
     element += values.length;
     await write(values);
   }
-}
-
-/** Copies into an array writer. */
-export function copyNpyArray(input: NpyInput, header: NpyHeader, writer: ArrayWriter): Promise<void> {
-  return copyNpy(input, header, (values) => writer.writeStored(values));
 }
 
 async function takeHeader(input: NpyInput, taker: ByteTaker): Promise<NpyHeader> {

@@ -58,7 +58,11 @@ async function measured({ name, file }: Made, reader: "flux" | "csv-parse", runs
   const path = join(folder, file);
   const readings: z.infer<typeof Reading>[] = [];
   for (let index = 0; index < runs; index++) {
-    const { stdout } = await run(process.execPath, [join(import.meta.dirname, "dataset/child.ts"), reader, path]);
+    const { stdout } = await run(process.execPath, [
+      join(import.meta.dirname, "dataset/reading.child.ts"),
+      reader,
+      path,
+    ]);
     readings.push(Reading.parse(JSON.parse(stdout)));
   }
   const middle = (pick: (reading: z.infer<typeof Reading>) => number) => median(readings.map(pick));

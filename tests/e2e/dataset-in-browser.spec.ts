@@ -10,13 +10,9 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp from "sharp";
 import { nodeDecoders } from "#lib/dataset/node/decoders.ts";
 import { read } from "./dataset/read.ts";
+import type { ReadDataset } from "./dataset/reader.page.ts";
 
-const MODULE = `
-  import { browserDecoders } from "./lib/dataset/browser/decoders.ts";
-  import { read } from "./tests/e2e/dataset/read.ts";
-  globalThis.readDataset = (name, bytes, preprocessing) =>
-    read(new File([new Uint8Array(bytes)], name), preprocessing, browserDecoders);
-`;
+declare const readDataset: ReadDataset;
 
 const pixels = Uint8Array.from({ length: 12 * 8 * 3 }, (_, i) => (i * 37) % 256);
 const raw = { raw: { width: 12, height: 8, channels: 3 } } as const;
@@ -40,7 +36,7 @@ const cases = [
 
 async function loadReader(page: Page): Promise<void> {
   const bundle = await build({
-    stdin: { contents: MODULE, resolveDir: process.cwd(), loader: "ts" },
+    entryPoints: ["tests/e2e/dataset/reader.page.ts"],
     bundle: true,
     write: false,
     format: "iife",
@@ -52,10 +48,11 @@ async function loadReader(page: Page): Promise<void> {
 test("a File is read to the same records as in Node", async ({ page }) => {
   await loadReader(page);
   for (const { name, bytes, preprocessing } of cases) {
-    const inBrowser = await page.evaluate(
-      ([file, content, stated]) => Reflect.get(globalThis, "readDataset")(file, content, stated),
-      [name, [...bytes], preprocessing] as const,
-    );
+    const inBrowser = await page.evaluate(([file, content, stated]) => readDataset(file, content, stated), [
+      name,
+      [...bytes],
+      preprocessing,
+    ] as const);
     const inNode = await read(new File([new Uint8Array(bytes)], name), preprocessing, nodeDecoders);
     expect(inBrowser, name).toEqual(inNode);
   }
@@ -71,12 +68,12 @@ test("images are resized, cut and turned grey nearly as in Node", async ({ page 
   for (const fit of ["stretch", "cover", "contain"] as const) {
     for (const channels of ["rgb", "grey"] as const) {
       const preprocessing = { version: 1, images: { ...images, width: 16, height: 16, fit, channels } } as const;
-      const inBrowser = await page.evaluate(
-        ([content, stated]) => Reflect.get(globalThis, "readDataset")("a.zip", content, stated),
-        [[...zip], preprocessing] as const,
-      );
+      const inBrowser = await page.evaluate(([content, stated]) => readDataset("a.zip", content, stated), [
+        [...zip],
+        preprocessing,
+      ] as const);
       const inNode = await read(new File([zip], "a.zip"), preprocessing, nodeDecoders);
-      const differences = inNode.values[0]!.map((value, i) => Math.abs(value - inBrowser.values[0][i]));
+      const differences = inNode.values[0]!.map((value, i) => Math.abs(value - inBrowser.values[0]![i]!));
       expect(Math.max(...differences), `${fit} ${channels}`).toBeLessThanOrEqual(8);
     }
   }

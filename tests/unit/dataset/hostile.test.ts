@@ -39,7 +39,7 @@ interface Outcome {
 const run = promisify(execFile);
 
 async function attack(target: string, defence = "on"): Promise<Outcome> {
-  const child = join(import.meta.dirname, "hostile-child.ts");
+  const child = join(import.meta.dirname, "hostile.child.ts");
   const { stdout } = await run(process.execPath, ["--max-old-space-size=512", child, target, defence]);
   return JSON.parse(stdout);
 }
@@ -47,7 +47,7 @@ async function attack(target: string, defence = "on"): Promise<Outcome> {
 interface Hostile {
   readonly name: string;
   readonly file: string;
-  /** Null: `file` is a made-up source that hostile-child.ts understands. */
+  /** Null: `file` is a made-up source that hostile.child.ts understands. */
   readonly make: (() => Uint8Array) | null;
   readonly code: string;
   readonly detail: RegExp;
