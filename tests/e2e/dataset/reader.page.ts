@@ -3,7 +3,11 @@ import { browserDecoders } from "#lib/dataset/browser/decoders.ts";
 import type { Preprocessing } from "#lib/protocol/datasets.ts";
 import { read } from "./read.ts";
 
-export type ReadDataset = (name: string, bytes: readonly number[], preprocessing: Preprocessing) => ReturnType<typeof read>;
+export type ReadDataset = (
+  name: string,
+  bytes: readonly number[],
+  preprocessing: Preprocessing,
+) => ReturnType<typeof read>;
 
 const readDataset: ReadDataset = (name, bytes, preprocessing) =>
   read(new File([new Uint8Array(bytes)], name), preprocessing, browserDecoders);

@@ -40,14 +40,15 @@ test.skipIf(!present)("abalone: the text column is named with its encoding, then
       param: "sex",
       detail: expect.stringContaining('"categories": ["F","I","M"]'),
     });
-    const categories = ["M", "F", "I"];
+    // Of all orders this one gives the trained model its least squared error (7.17): F 0, M 1, I 2.
+    const categories = ["F", "M", "I"];
     const preprocessing = {
       version: 1 as const,
       columns: [{ name: "sex", encoding: { kind: "ordinal" as const, categories } }],
     };
     const description = await ingestDataset(source, { labelColumn: "rings", preprocessing }, sections);
     expect(description).toMatchObject({ records: 4176, features: 8, label: { name: "rings", classes: null } });
-    expect(description.preview[0]?.arrays[0]?.values.slice(0, 3)).toEqual([0, Math.fround(0.455), Math.fround(0.365)]);
+    expect(description.preview[0]?.arrays[0]?.values.slice(0, 3)).toEqual([1, Math.fround(0.455), Math.fround(0.365)]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
