@@ -2,13 +2,14 @@
  * The board: what is pending, what is leased to whom, and what each submitter was served. The one writer of that state in
  * memory; the dispatcher keeps the durable copy beside it, the simulator drives it as it is.
  *
- * A microtask is in one of these places: pending (in its stage's queue, no attempt) → leased (one or two attempts) →
+ * A microtask is in one of these places: pending (in its stage's queue, no attempt) → leased (an attempt, more while they race) →
  * accepted | quarantined (gone from the board) or back to pending. Only `lease`, `accept`, `fail`, `giveBack` and `closeStage`
  * move it. Every operation is O(1) amortised, or O(log attempts) where a lease deadline is kept.
  */
 import type { DonorId, LeaseId, MicrotaskId, StageId, TenantId } from "#lib/protocol/ids.ts";
 import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
+import { FairShare } from "./fair-share.ts";
 import { PendingQueue } from "./pending-queue.ts";
 import { compileRegions } from "./regions.ts";
 import type {
@@ -77,14 +78,6 @@ class Stage implements StageView {
   }
 }
 
-interface Submitter extends SubmitterView {
-  weight: number;
-  virtualMs: number;
-  servedMs: number;
-  /** Its stages that have pending microtasks. */
-  backlogged: number;
-}
-
 export interface BoardOptions {
   /** Names the remainders of carved microtasks. */
   readonly newMicrotaskId: () => MicrotaskId;
@@ -96,12 +89,12 @@ export class Board implements BoardView {
   readonly openStages: Stage[] = [];
   readonly #donorIndex = new Map<DonorId, number>();
   readonly #stages = new Map<StageId, Stage>();
-  readonly #submitters = new Map<TenantId, Submitter>();
+  readonly datedStages = new Set<Stage>();
+  readonly #fairShare = new FairShare();
+  readonly #byArtefact = new Map<string, Set<Stage>>();
   readonly #attemptsOf = new Map<DonorId, Set<Attempt>>();
   readonly #deadlines = new DeadlineHeap();
   readonly #newMicrotaskId: () => MicrotaskId;
-  /** Start tag of the latest lease: where a submitter begins that had no work. */
-  #virtualClockMs = 0;
 
   constructor(options: BoardOptions) {
     this.#newMicrotaskId = options.newMicrotaskId;
@@ -143,8 +136,7 @@ export class Board implements BoardView {
   addStage(definition: StageDefinition): StageView {
     const stage = new Stage(definition);
     this.#stages.set(definition.id, stage);
-    const submitter = this.#account(definition.submitterId);
-    submitter.weight = definition.weight;
+    this.#fairShare.setWeight(definition.submitterId, definition.weight);
     return stage;
   }
 
@@ -182,7 +174,7 @@ export class Board implements BoardView {
       this.#detach(attempt);
       this.#settle(attempt, 0);
     }
-    if (stage.queue.count > 0) this.#account(stage.definition.submitterId).backlogged--;
+    if (stage.queue.count > 0) this.#fairShare.waitsNoMore(stage);
     stage.queue.clear();
     this.#shut(stage);
     this.#stages.delete(id);
@@ -296,39 +288,34 @@ export class Board implements BoardView {
   // Fairness
 
   submitter(id: TenantId): SubmitterView {
-    return this.#account(id);
+    return this.#fairShare.account(id);
   }
 
-  get virtualNowMs(): number {
-    let least = Number.POSITIVE_INFINITY;
-    for (const submitter of this.#submitters.values()) {
-      if (submitter.backlogged > 0 && submitter.virtualMs < least) least = submitter.virtualMs;
-    }
-    return least === Number.POSITIVE_INFINITY ? this.#virtualClockMs : least;
+  waitingByUsage(): readonly SubmitterView[] {
+    return this.#fairShare.waitingByUsage();
+  }
+
+  usageMs(id: TenantId, nowMs: number): number {
+    return this.#fairShare.usageMs(id, nowMs);
+  }
+
+  stagesUsing(digest: string): ReadonlySet<StageView> | undefined {
+    return this.#byArtefact.get(digest);
   }
 
   // Parts
 
-  #account(id: TenantId): Submitter {
-    let submitter = this.#submitters.get(id);
-    if (!submitter) {
-      submitter = { id, weight: 1, virtualMs: 0, servedMs: 0, backlogged: 0 };
-      this.#submitters.set(id, submitter);
-    }
-    return submitter;
-  }
-
-  /**
-   * The stage has pending work again. Its submitter may not spend the time it was away: start-time fair queueing
-   * (Goyal, Vin and Cheng, SIGCOMM 1996).
-   */
+  /** The stage has pending work again. */
   #backlog(stage: Stage): void {
-    const submitter = this.#account(stage.definition.submitterId);
-    if (submitter.backlogged === 0) submitter.virtualMs = Math.max(submitter.virtualMs, this.virtualNowMs);
-    submitter.backlogged++;
-    if (stage.openIndex < 0) {
-      stage.openIndex = this.openStages.length;
-      this.openStages.push(stage);
+    this.#fairShare.waits(stage);
+    if (stage.openIndex >= 0) return;
+    stage.openIndex = this.openStages.length;
+    this.openStages.push(stage);
+    if (stage.definition.deadlineAtMs !== null) this.datedStages.add(stage);
+    for (const { digest } of stage.definition.artefacts) {
+      const stages = this.#byArtefact.get(digest);
+      if (stages) stages.add(stage);
+      else this.#byArtefact.set(digest, new Set([stage]));
     }
   }
 
@@ -369,9 +356,7 @@ export class Board implements BoardView {
     own.add(attempt);
     this.#deadlines.push(attempt);
     donor.busyUntilMs = Math.max(donor.busyUntilMs, attempt.expectedAtMs);
-    const submitter = this.#account(stage.definition.submitterId);
-    this.#virtualClockMs = Math.max(this.#virtualClockMs, Math.min(submitter.virtualMs, this.virtualNowMs));
-    submitter.virtualMs += attempt.predictedMs / submitter.weight;
+    this.#fairShare.charge(stage.definition.submitterId, attempt.predictedMs, nowMs);
     return attempt;
   }
 
@@ -394,7 +379,7 @@ export class Board implements BoardView {
       microtask.unitCount = units;
       stage.queue.replaceHeadWith(remainder);
     }
-    if (stage.queue.count === 0) this.#account(stage.definition.submitterId).backlogged--;
+    if (stage.queue.count === 0) this.#fairShare.waitsNoMore(stage);
     return remainder;
   }
 
@@ -412,9 +397,9 @@ export class Board implements BoardView {
 
   /** Replaces the predicted charge by what was really served. */
   #settle(attempt: Attempt, tookMs: number): void {
-    const submitter = this.#account(attempt.stage.definition.submitterId);
-    submitter.virtualMs += (tookMs - attempt.predictedMs) / submitter.weight;
-    submitter.servedMs += tookMs;
+    const { submitterId } = attempt.stage.definition;
+    this.#fairShare.charge(submitterId, tookMs - attempt.predictedMs, attempt.leasedAtMs);
+    this.#fairShare.served(submitterId, tookMs);
   }
 
   #shutIfDone(stage: Stage): void {
@@ -429,5 +414,11 @@ export class Board implements BoardView {
       last.openIndex = stage.openIndex;
     }
     stage.openIndex = -1;
+    this.datedStages.delete(stage);
+    for (const { digest } of stage.definition.artefacts) {
+      const stages = this.#byArtefact.get(digest);
+      stages?.delete(stage);
+      if (stages?.size === 0) this.#byArtefact.delete(digest);
+    }
   }
 }

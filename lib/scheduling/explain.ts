@@ -30,9 +30,11 @@ export function explainStage(stage: StageView, board: BoardView, costModel: Cost
   const left = Number.isFinite(leftS) ? `; about ${seconds(leftS)} left if it had them all` : "";
   if (stage.leasedCount > 0)
     return `running: ${donors(eligible)} can take its work${left}${deadlineNote(stage, forecast, nowMs)}`;
-  const ahead = board.submitter(stage.definition.submitterId).virtualMs - board.virtualNowMs;
+  const { submitterId } = stage.definition;
+  const [least] = board.waitingByUsage();
+  const ahead = least ? board.usageMs(submitterId, nowMs) - board.usageMs(least.id, nowMs) : 0;
   if (ahead > 1_000) {
-    return `waiting its turn: its submitter had ${seconds(ahead / 1000)} of donor time more than others who wait; ${donors(eligible)} can take it`;
+    return `waiting its turn: its submitter had ${seconds(ahead / 1000)} more donor time lately than others who wait; ${donors(eligible)} can take it`;
   }
   return `waiting for the next free donor: ${donors(eligible)} can take it and are at work${deadlineNote(stage, forecast, nowMs)}`;
 }

@@ -1,5 +1,9 @@
 /** Why a donor gets nothing now, in words, and when it is worth asking again. */
-import type { Decision, IdleReason } from "./types.ts";
+import { refusal } from "./filters.ts";
+import type { ChooseRequest, Decision, IdleReason } from "./types.ts";
+
+/** An idle donor asks twice a second: the reasons of some stages are enough to tell it why. */
+const STAGES_LOOKED_AT = 64;
 
 const WORDS: Readonly<Record<IdleReason, string>> = {
   "no-work": "no job is waiting for work",
@@ -31,23 +35,34 @@ export function closestReason(reasons: readonly IdleReason[]): IdleReason {
   return ORDER.find((reason) => reasons.includes(reason)) ?? "no-work";
 }
 
-/** @param recheckAfterMs near a job's end a late attempt may become worth racing */
-export function idle(reason: IdleReason, recheckAfterMs = defaultRecheckMs(reason)): Decision {
-  return { kind: "idle", reason, why: WORDS[reason], recheckAfterMs };
+/** Why the open stages have nothing for this donor: filters, or that nothing of theirs is pending. */
+export function refusalsOf({ board, donor }: ChooseRequest): IdleReason[] {
+  const reasons: IdleReason[] = [];
+  const looked = Math.min(STAGES_LOOKED_AT, board.openStages.length);
+  for (let i = 0; i < looked; i++) {
+    const stage = board.openStages[i];
+    if (stage) reasons.push(refusal(donor, stage) ?? "rest-in-work");
+  }
+  return reasons;
 }
 
-function defaultRecheckMs(reason: IdleReason): number {
+/** @param queueMs what the donor still has to do: near a job's end a late attempt may become worth racing soon after */
+export function idle(reason: IdleReason, queueMs = 0): Decision {
+  return { kind: "idle", reason, why: WORDS[reason], recheckAfterMs: recheckAfterMs(reason, queueMs) };
+}
+
+function recheckAfterMs(reason: IdleReason, queueMs: number): number {
   switch (reason) {
     case "rest-in-work":
     case "rest-finishes-sooner-without-you":
-      return 500;
+    case "too-slow-for-one-unit":
+      return queueMs > 0 ? Math.max(100, Math.min(500, queueMs / 2)) : 500;
     case "no-work":
     case "no-runtime":
     case "region":
     case "group":
     case "memory":
     case "reliability":
-    case "too-slow-for-one-unit":
       return 25_000;
   }
 }

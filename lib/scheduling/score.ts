@@ -1,10 +1,10 @@
 /**
- * The score of a stage for the donor that asks: a sum of terms in seconds of virtual time, so that each term says how much
+ * The score of a stage for the donor that asks: a sum of terms in seconds of donor time, so that each term says how much
  * unfairness between submitters it is worth. All but the deadline are bounded by some seconds: shares come out exact in
  * the long run whatever the other terms prefer.
  */
 import { type Forecast, levelMs } from "./forecast.ts";
-import type { BoardView, DonorView, Pace, ScoreTerms, StageView } from "./types.ts";
+import type { DonorView, Pace, ScoreTerms, StageView } from "./types.ts";
 
 /** A higher priority of the same submitter's always wins, and nothing of another submitter's changes. */
 const PRIORITY_STEP_S = 1_000;
@@ -30,9 +30,10 @@ export interface Candidate {
 
 export interface ScoreContext {
   readonly nowMs: number;
-  readonly board: BoardView;
   readonly donor: DonorView;
-  readonly virtualNowMs: number;
+  /** Least recent usage among the candidates' submitters, and this one's. */
+  readonly leastUsageMs: number;
+  readonly usageMs: number;
   /** Highest priority among this submitter's candidates. */
   readonly topPriority: number;
   /** Creation time of its oldest candidate of that priority. */
@@ -40,11 +41,11 @@ export interface ScoreContext {
 }
 
 export function scoreTerms({ stage, forecast, pace }: Candidate, context: ScoreContext): ScoreTerms {
-  const { nowMs, board, donor, virtualNowMs, topPriority, oldestAtMs } = context;
+  const { nowMs, donor, leastUsageMs, usageMs, topPriority, oldestAtMs } = context;
   const { definition } = stage;
   const urgency = deadlineUrgency(stage, forecast, nowMs);
   return {
-    fairness: (virtualNowMs - board.submitter(definition.submitterId).virtualMs) / 1000,
+    fairness: (leastUsageMs - usageMs) / 1000,
     priority: (definition.priority - topPriority) * PRIORITY_STEP_S,
     deadline: urgency * DEADLINE_S,
     affinity: -Math.min(AFFINITY_MAX_S, pace.artefactMs / 1000),

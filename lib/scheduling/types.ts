@@ -105,7 +105,7 @@ export interface Microtask {
   failures: number;
   /** Donors whose attempt was refused or failed: never asked again for this one. */
   readonly refusedTo: DonorId[];
-  /** At most two at once. */
+  /** Usually one; more while they race. */
   readonly attempts: Attempt[];
 }
 
@@ -257,7 +257,7 @@ export interface PlannedLease {
   readonly reissueOf: Attempt | null;
 }
 
-/** The terms of the winning stage's score, in seconds of virtual time; the largest sum is chosen. */
+/** The terms of the winning stage's score, in seconds of donor time; the largest sum is chosen. */
 export interface ScoreTerms {
   /** How far the submitter is behind its fair share. */
   readonly fairness: number;
@@ -321,10 +321,10 @@ export interface Policy {
 export interface SubmitterView {
   readonly id: TenantId;
   readonly weight: number;
-  /** Donor-milliseconds served ÷ weight, lifted to the others' when it comes back from having no work. */
-  readonly virtualMs: number;
-  /** Donor-milliseconds really served. */
+  /** Donor-milliseconds of accepted work, ever. */
   readonly servedMs: number;
+  /** Its stages that have pending microtasks, in the order in which they came. */
+  readonly waiting: readonly StageView[];
 }
 
 /** What a policy may read of the board. */
@@ -334,7 +334,13 @@ export interface BoardView {
   readonly donors: ReadonlyMap<DonorId, DonorView>;
   /** The same donors in no order, for sampling. */
   readonly donorList: readonly DonorView[];
+  /** Stages whose jobs have deadlines, among the open ones. */
+  readonly datedStages: ReadonlySet<StageView>;
   submitter(id: TenantId): SubmitterView;
-  /** Smallest virtual time among submitters that have pending work. */
-  readonly virtualNowMs: number;
+  /** Submitters that have pending microtasks, least recent usage first. */
+  waitingByUsage(): readonly SubmitterView[];
+  /** Recent usage in donor-milliseconds ÷ weight; fades with a half-life of a minute. */
+  usageMs(id: TenantId, nowMs: number): number;
+  /** Open stages that use this artefact. */
+  stagesUsing(digest: string): ReadonlySet<StageView> | undefined;
 }

@@ -15,12 +15,12 @@ export function randomPolicy(seed: number): Policy {
     choose(request) {
       const stages = open(request);
       const stage = stages[random.integer(stages.length)];
-      if (!stage) return idle("rest-in-work", 500);
+      if (!stage) return idle("rest-in-work");
       for (let tries = 0; tries < 8; tries++) {
         const microtask = stage.pendingAt(random.integer(stage.pendingCount));
         if (microtask && mayAttempt(request.donor, microtask)) return whole(request, stage, microtask);
       }
-      return idle("rest-in-work", 500);
+      return idle("rest-in-work");
     },
   };
 }
@@ -34,7 +34,7 @@ export const plainFifoPolicy: Policy = {
         if (microtask && mayAttempt(request.donor, microtask)) return whole(request, stage, microtask);
       }
     }
-    return idle("rest-in-work", 500);
+    return idle("rest-in-work");
   },
 };
 

@@ -121,7 +121,7 @@ describe("board", () => {
       for (const attempt of ask(board, createPolicy(), donor, i)) board.accept(attempt, 1000);
     const late = board.addStage(makeStage(2, { submitterId: "ten_late" as never }));
     addMicrotasks(board, late.definition.id, 100, 10_000);
-    const gap = board.submitter("ten_busy" as never).virtualMs - board.submitter("ten_late" as never).virtualMs;
+    const gap = board.usageMs("ten_busy" as never, 20) - board.usageMs("ten_late" as never, 20);
     expect(Math.abs(gap)).toBeLessThan(3_000);
   });
 

@@ -95,7 +95,7 @@ describe("reasons in words", () => {
       }
     }
     expect(explainStage(stage, board, costModel, 0)).toMatch(
-      /^waiting its turn: its submitter had .* more than others/,
+      /^waiting its turn: its submitter had .* more donor time lately than others/,
     );
   });
 
