@@ -33,6 +33,7 @@ export class GraphBuilder {
   readonly #nodes: GraphNode[] = [];
   readonly #values = new Map<ValueId, ValueInfo>();
   #foldedElements = 0;
+  #constantBytes = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -50,6 +51,14 @@ export class GraphBuilder {
   constant(name: string, tensor: Tensor, dtype: DType = "float32"): ValueId {
     if (tensor.data.length !== elementCount(tensor.shape)) {
       throw new Error(`${name}: ${tensor.data.length} values do not fill ${formatShape(tensor.shape)}`);
+    }
+    this.#constantBytes += tensor.data.byteLength;
+    if (this.#constantBytes > MODEL_LIMITS.constantBytes) {
+      throw new FluxError(
+        "model_too_large",
+        `The model's weights take more than ${MODEL_LIMITS.constantBytes} bytes of memory (at "${name}"). Split the model.`,
+        { param: name },
+      );
     }
     const bad = tensor.data.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) {

@@ -68,6 +68,8 @@ export const MODEL_LIMITS = {
   nesting: 8,
   /** Values of one record at one point of the network; a 1024² feature map of 16 channels. */
   valueElements: 16 * MiB,
+  /** Weights in memory, where an 8-bit integer takes a double. */
+  constantBytes: 1 * GiB,
   /** What folding constants inside a model may make: a few bytes of a file can ask for any amount. */
   foldedElements: 32 * MiB,
   /** Messages and unpacked fields of one protobuf file: decoded objects take some hundred bytes each. */
@@ -78,6 +80,8 @@ export const MODEL_LIMITS = {
   jsonBytes: 32 * MiB,
   jsonDepth: 64,
   kerasLayers: 4_000,
+  /** TensorFlow functions that call functions; SavedModels of Keras stay below 10. */
+  functionDepth: 32,
   /** What a zip may unpack to, relative to its size: float weights hardly compress; deflate reaches 1032 on zeros. */
   zipRatio: 100,
   /** Files of one model: shards, variables, assets. */

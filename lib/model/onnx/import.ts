@@ -7,9 +7,10 @@
 import { FluxError } from "#lib/protocol/errors.ts";
 import { GraphBuilder } from "../builder.ts";
 import { BATCH, type Dim, formatShape, type Graph, type Shape, type ValueId } from "../graph.ts";
+import type { Operand } from "../operand.ts";
 import { describeCode, dtypeOfCode } from "./dtypes.ts";
 import type { GraphProto, NodeProto, ValueInfoProto } from "./generated/onnx_pb.ts";
-import { NodeReader, type Operand } from "./node.ts";
+import { NodeReader } from "./node.ts";
 import { ELEMENTWISE } from "./operators/elementwise.ts";
 import { LINEAR } from "./operators/linear.ts";
 import { MOVEMENT } from "./operators/movement.ts";

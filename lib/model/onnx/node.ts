@@ -1,14 +1,9 @@
-/**
- * One ONNX node as the operator tables see it: typed inputs and attributes, every refusal naming the node.
- *
- * During import a value is either in the graph (`value`, constants among them) or, for shape arithmetic that touches the
- * batch size, a list of axis lengths with the batch symbolic (`dims`): that is how Shape → Gather → Concat → Reshape, as
- * exporters emit it, is resolved without knowing the batch.
- */
+/** One ONNX node as the operator tables see it: typed inputs and attributes, every refusal naming the node. */
 import { isFieldSet } from "@bufbuild/protobuf";
 import type { GraphBuilder } from "../builder.ts";
 import { type DraftFields, Emitter } from "../emitter.ts";
-import { BATCH, type Dim, type DType, isStatic, type Tensor, type ValueId } from "../graph.ts";
+import type { Dim, DType, Tensor, ValueId } from "../graph.ts";
+import { type Operand, operandOfDims } from "../operand.ts";
 import { invalid } from "../shapes.ts";
 import {
   type AttributeProto,
@@ -17,11 +12,6 @@ import {
   type NodeProto,
 } from "./generated/onnx_pb.ts";
 import { readTensor } from "./tensors.ts";
-
-export type Operand =
-  | { readonly kind: "value"; readonly id: ValueId }
-  /** Lengths that include the batch: a vector, or a single one when `scalar`. */
-  | { readonly kind: "dims"; readonly dims: readonly Dim[]; readonly scalar: boolean };
 
 export interface ImportScope {
   readonly builder: GraphBuilder;
@@ -191,16 +181,7 @@ export class NodeReader extends Emitter {
   }
 }
 
-/** An operand for axis lengths: a constant where the batch is not among them. */
+/** Axis lengths as the node's first output. */
 export function dimsOperand(node: NodeReader, dims: readonly Dim[], scalar = false): Operand {
-  if (!isStatic(dims)) return { kind: "dims", dims, scalar };
-  const shape = scalar ? [] : [dims.length];
-  return {
-    kind: "value",
-    id: node.builder.constant(node.outputs[0] ?? node.name, { shape, data: Float64Array.from(dims) }, "int64"),
-  };
-}
-
-export function isBatch(dim: Dim | undefined): boolean {
-  return dim === BATCH;
+  return operandOfDims(node.builder, node.outputs[0] ?? node.name, dims, scalar);
 }

@@ -1,6 +1,7 @@
 /** ONNX operators that move values; those that shape arithmetic uses also work on axis lengths with the batch in them. */
 import { BATCH, type Dim, elementCount, isStatic, recordElements, type Shape, type ValueId } from "../../graph.ts";
-import { dimsOperand, type NodeReader, type Operand } from "../node.ts";
+import type { Operand } from "../../operand.ts";
+import { dimsOperand, type NodeReader } from "../node.ts";
 import type { Imported, OperatorTable } from "./table.ts";
 
 export const MOVEMENT: OperatorTable = {

@@ -5,8 +5,9 @@
 
 import { broadcastStrides, walk } from "../../evaluate/array.ts";
 import { BATCH, type Dim, elementCount } from "../../graph.ts";
+import type { Operand } from "../../operand.ts";
 import { broadcastShapes } from "../../shapes.ts";
-import { dimsOperand, type NodeReader, type Operand } from "../node.ts";
+import { dimsOperand, type NodeReader } from "../node.ts";
 import { shapeOf, sizeOf } from "./movement.ts";
 import type { Imported, OperatorTable } from "./table.ts";
 
