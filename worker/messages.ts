@@ -100,6 +100,8 @@ export interface DonorView {
   job: JobNotice | null;
   kernel: KernelKind | null;
   runtime: RuntimeId | null;
+  /** Something is in hand, or was a second ago: gaps between microtasks are not idleness. */
+  working: boolean;
   /** Why there is nothing to do, in the coordinator's words; null while there is something. */
   waitingBecause: string | null;
   held: HeldMicrotask[];

@@ -114,7 +114,7 @@ function Choice(props: { text: string; hint?: string; checked: boolean; onChange
         type="checkbox"
         checked={props.checked}
         onChange={(event) => props.onChange(event.target.checked)}
-        className="mt-1 size-[1.1rem] accent-accent"
+        className="mt-1 size-[1.1rem] shrink-0 accent-accent"
         aria-describedby={props.hint ? `${id}-hint` : undefined}
       />
       <div>

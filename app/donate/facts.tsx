@@ -44,7 +44,7 @@ export function ThisJob({ view }: { view: DonorView }) {
   return (
     <Card className="p-5">
       <h2 className="text-[1.15rem]">Now</h2>
-      {view.job ? (
+      {view.job && view.working ? (
         <>
           <p className="mt-3 text-[1.05rem] [overflow-wrap:anywhere]">{view.job.title}</p>
           <p className="mt-1 text-ink-2">
@@ -59,7 +59,7 @@ export function ThisJob({ view }: { view: DonorView }) {
       <dl className="mt-4 grid gap-2 border-t border-line pt-3 text-[0.95rem]">
         <Row name="Runs on" value={view.runtime ? RUNTIME_NAMES[view.runtime] : "–"} />
         <Row name="Your country" value={view.country ? countryName(view.country) : "unknown or not used"} />
-        <Row name="Donors online" value={view.donorsOnline === null ? "–" : formatCount(view.donorsOnline)} />
+        <Row name="Donors online" value={view.donorsOnline === null ? "–" : formatCount(view.donorsOnline)} number />
       </dl>
     </Card>
   );
@@ -79,13 +79,14 @@ export function ThisBrowser({ view }: { view: DonorView }) {
                 key={runtime.runtime}
                 name={RUNTIME_NAMES[runtime.runtime]}
                 value={runtime.selfTestPassed ? speeds(runtime) : "failed its self-test, not used"}
+                number={runtime.selfTestPassed}
               />
             ))}
             <Row
               name="Processor"
               value={`${capability.logicalCores} cores, ${capability.crossOriginIsolated ? "threads" : "one thread"}`}
             />
-            <Row name="Download" value={`${formatBytes(capability.downloadBytesPerSecond)}/s`} />
+            <Row name="Download" value={`${formatBytes(capability.downloadBytesPerSecond)}/s`} number />
           </dl>
           <p className="mt-3 text-[0.88rem] text-ink-3">
             Multiply-adds a second, measured {new Date(capability.measuredAt).toLocaleDateString("en")}; again after a
@@ -116,11 +117,11 @@ function speeds({
     .join(" · ");
 }
 
-function Row({ name, value }: { name: string; value: string }) {
+function Row({ name, value, number = false }: { name: string; value: string; number?: boolean }) {
   return (
     <div className="flex flex-wrap items-baseline justify-between gap-x-4">
       <dt className="text-ink-2">{name}</dt>
-      <dd className="number text-[0.92rem]">{value}</dd>
+      <dd className={number ? "number text-[0.92rem]" : ""}>{value}</dd>
     </div>
   );
 }

@@ -44,6 +44,7 @@ export const IDLE_VIEW: DonorView = {
   job: null,
   kernel: null,
   runtime: null,
+  working: false,
   waitingBecause: null,
   held: [],
   finished: [],
@@ -89,7 +90,7 @@ export function createDonor(options: DonorOptions): Donor {
     running.leave.abort();
     running.worker.terminate();
     running = null;
-    show({ ...view, phase: "idle", link: "none", held: [], unitsPerSecond: 0, busyShare: 0 });
+    show({ ...view, phase: "idle", link: "none", held: [], working: false, unitsPerSecond: 0, busyShare: 0 });
   }
 
   function hear(message: LoopToPage): void {

@@ -20,8 +20,7 @@ export function statusOf(view: DonorView): string {
 
 function running(view: DonorView): string {
   if (view.link !== "online") return "The connection broke. Trying again; finished results are kept and sent then.";
-  if (view.waitingBecause !== null) return `Waiting. ${view.waitingBecause}`;
-  if (view.kernel === null) return "Waiting for the first piece of work.";
+  if (!view.working) return view.waitingBecause ? `Waiting. ${view.waitingBecause}` : "Waiting for work.";
   const title = view.job ? `“${view.job.title}”` : "a job";
   const data = view.job?.privacy === "public" ? "on public data" : "on encrypted data that this browser cannot read";
   return `Computing ${title} ${data}.`;

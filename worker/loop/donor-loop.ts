@@ -41,6 +41,7 @@ const BENCHMARK_LIMIT_MS = 30_000;
 const LONG_POLL_GRACE_MS = 10_000;
 /** Stop is promised within a second; an answer to the last return may take this part of it. */
 const RETURN_MS = 300;
+const IDLE_AFTER_MS = 1_000;
 const ASK_BACKOFF_MS = 2_000;
 /** A dragged slider changes many times a second; the coordinator need not hear each. */
 const SIGNALS_EVERY_MS = 500;
@@ -77,6 +78,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   const tally = createTally(clock.nowMs());
   const view = createViewSender(clock, ports.send, () => ({
     held: table.view(),
+    working: isWorking(),
     finished: [...tally.finished],
     totals: { ...tally.totals },
     unitsPerSecond: tally.unitsPerSecond(clock.nowMs()),
@@ -116,6 +118,12 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     if (wantsWork(before) && !wantsWork(state)) giveBack(table.all().filter(isUnfinished), reasonToPause());
     view.set({ phase: state.phase, pausedBecause: pausedBecause() });
     changed.ring();
+  }
+
+  let lastHeldMs = Number.NEGATIVE_INFINITY;
+  function isWorking(): boolean {
+    if (table.all().length > 0) lastHeldMs = clock.nowMs();
+    return clock.nowMs() - lastHeldMs < IDLE_AFTER_MS;
   }
 
   function pausedBecause(): string | null {

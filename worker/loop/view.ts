@@ -6,7 +6,7 @@ const SEND_EVERY_MS = 100;
 /** Rates fall while nothing happens; the page should see that. */
 const REFRESH_MS = 1_000;
 
-type Counted = Pick<DonorView, "held" | "finished" | "totals" | "unitsPerSecond" | "busyShare">;
+type Counted = Pick<DonorView, "held" | "finished" | "working" | "totals" | "unitsPerSecond" | "busyShare">;
 
 export interface ViewSender {
   set(change: Partial<Omit<DonorView, keyof Counted>>): void;

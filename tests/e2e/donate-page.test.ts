@@ -1,0 +1,126 @@
+/** The donate page on the whole coordinator, as a visitor meets it. Needs `npm run build`. */
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+import { FluxClient } from "#lib/client/flux-client.ts";
+import type { JobId } from "#lib/protocol/ids.ts";
+import { byteRecords, type DenseShape, denseModel } from "../support/dense-model.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+
+let server: ServerProcess;
+let client: FluxClient;
+test.beforeAll(async () => {
+  server = await startServerProcess();
+  client = new FluxClient({ url: server.url, apiKey: server.apiKey });
+});
+test.afterAll(async () => {
+  await server.close();
+});
+
+async function submitJob(records: number, shape: DenseShape, name: string): Promise<JobId> {
+  const modelFile = await client.uploadFile(new Blob([denseModel(shape)]), "dense.onnx", "model");
+  const dataFile = await client.uploadFile(new Blob([byteRecords(records, shape.features)]), "records.npy", "dataset");
+  const model = await client.createModel({ file_id: modelFile.id });
+  const dataset = await client.createDataset({ file_id: dataFile.id });
+  const job = await client.createJob({ model: model.id, dataset: dataset.id, privacy: "public", name });
+  return job.id;
+}
+
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+const status = (page: Page) => page.getByRole("status").first();
+
+test("a visitor starts, is told what is computed, pauses, resumes and stops", async ({ page }) => {
+  const compute: string[] = [];
+  const foreign: string[] = [];
+  page.on("request", (request) => {
+    const { origin, pathname } = new URL(request.url());
+    if (origin !== server.url) foreign.push(request.url());
+    if (/^\/(worker|wasm|artefacts)\//.test(pathname)) compute.push(pathname);
+  });
+  await page.goto(`${server.url}/donate`);
+  await expect(button(page, "Start donating")).toBeEnabled();
+  await expect(page.getByRole("slider", { name: "CPU share" })).toBeVisible();
+  await expect(page.getByRole("slider", { name: "GPU share" })).toBeVisible();
+  expect(compute, "nothing of the computing is fetched before consent").toEqual([]);
+  expect(page.workers()).toHaveLength(0);
+
+  const clickedAt = performance.now();
+  await button(page, "Start donating").click();
+  const job = await submitJob(4_000, { features: 64, hidden: 256, classes: 10 }, "Garden birds");
+  await expect(status(page)).toContainText("Garden birds");
+  await expect(status(page)).toContainText("public data");
+  expect((await client.waitForJob(job)).status).toBe("completed");
+  expect(performance.now() - clickedAt, "cold start to a finished job").toBeLessThan(20_000);
+  await expect(page.getByText("Verified microtasks").locator("..")).not.toContainText(/microtasks0$/);
+  await expect(status(page)).toContainText("Waiting", { timeout: 10_000 });
+
+  await button(page, "Pause").click();
+  await expect(status(page)).toContainText("You paused");
+  await button(page, "Resume").click();
+  await expect(status(page)).toContainText("Waiting");
+
+  const stoppedAt = performance.now();
+  await button(page, "Stop").click();
+  await expect(button(page, "Start donating")).toBeVisible();
+  expect(performance.now() - stoppedAt).toBeLessThan(1_000);
+  await expect.poll(() => page.workers().length).toBe(0);
+  expect(foreign, "everything comes from this origin").toEqual([]);
+});
+
+test("a closed tab's work is with another donor within two seconds", async ({ browser }) => {
+  const first = await donorPage(await browser.newContext());
+  await holdAtNextTask(first);
+  const second = await donorPage(await browser.newContext());
+  await button(second, "Pause").click();
+  await expect(status(second)).toContainText("You paused");
+
+  const job = await submitJob(64, { features: 16, hidden: 16, classes: 2 }, "Held up");
+  await expect(status(first)).toContainText("Held up");
+  expect((await client.job(job)).counts).toMatchObject({ microtasks_leased: 1, microtasks_accepted: 0 });
+
+  // The second asks only now: earlier it might have been given the same microtask as a race against the late first.
+  const closedAt = performance.now();
+  await first.close();
+  await button(second, "Resume").click();
+  expect((await client.waitForJob(job, { pollMs: 20 })).status).toBe("completed");
+  expect(performance.now() - closedAt).toBeLessThan(2_000);
+  await second.context().close();
+});
+
+for (const scheme of ["light", "dark"] as const) {
+  test(`no accessibility violations, ${scheme}`, async ({ browser }) => {
+    const context = await browser.newContext({ colorScheme: scheme, reducedMotion: "reduce" });
+    const page = await context.newPage();
+    await page.goto(`${server.url}/donate`);
+    await expect(button(page, "Start donating")).toBeEnabled();
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await page.keyboard.press("Tab");
+    await button(page, "Start donating").focus();
+    await page.keyboard.press("Enter");
+    await expect(button(page, "Pause")).toBeVisible();
+    await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
+    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await context.close();
+  });
+}
+
+/** A page that donates and has measured itself. */
+async function donorPage(
+  context: Awaited<ReturnType<import("@playwright/test").Browser["newContext"]>>,
+): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(`${server.url}/donate`);
+  await button(page, "Start donating").click();
+  await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
+  return page;
+}
+
+/** The compute worker blocks for ever in its next task. */
+async function holdAtNextTask(page: Page): Promise<void> {
+  const worker = page.workers().find((one) => one.url().endsWith("/worker/compute.js"));
+  expect(worker).toBeDefined();
+  await worker?.evaluate(() => {
+    performance.now = () => {
+      for (;;);
+    };
+  });
+}
