@@ -75,14 +75,17 @@ test("a closed tab's work is with another donor within two seconds", async ({ br
 
   const job = await submitJob(64, { features: 16, hidden: 16, classes: 2 }, "Held up");
   await expect(status(first)).toContainText("Held up");
-  expect((await client.job(job)).counts).toMatchObject({ microtasks_leased: 1, microtasks_accepted: 0 });
+  const { counts } = await client.job(job);
+  expect(counts.microtasks_leased).toBeGreaterThan(0);
+  expect(counts.microtasks_accepted).toBe(0);
 
   // The second asks only now: earlier it might have been given the same microtask as a race against the late first.
   const closedAt = performance.now();
   await first.close();
   await button(second, "Resume").click();
-  expect((await client.waitForJob(job, { pollMs: 20 })).status).toBe("completed");
-  expect(performance.now() - closedAt).toBeLessThan(2_000);
+  await expect(status(second)).toContainText("Held up");
+  expect(performance.now() - closedAt, "from the close to the other donor's work on it").toBeLessThan(2_000);
+  expect((await client.waitForJob(job)).status).toBe("completed");
   await second.context().close();
 });
 
