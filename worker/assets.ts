@@ -54,7 +54,11 @@ function noise(bytes: number): Uint8Array {
 async function bundleWorkers(): Promise<void> {
   await rm(worker, { recursive: true, force: true });
   await build({
-    entryPoints: { loop: join(root, "worker/loop/entry.ts"), compute: join(root, "worker/compute/entry.ts") },
+    entryPoints: {
+      loop: join(root, "worker/loop/entry.ts"),
+      compute: join(root, "worker/compute/entry.ts"),
+      "lane-thread": join(root, "worker/kernels/lanes/threads/entry.ts"),
+    },
     outdir: worker,
     bundle: true,
     splitting: true,

@@ -1,7 +1,7 @@
 /**
  * The port that every lane runtime implements: a lane program, made ready on one device, applied to runs of lanes.
  *
- * All implementations return the same bits (tests/contract/lane-evaluator). An evaluator is not re-entrant: one run at a time.
+ * All implementations return the same bits (tests/contract/lane-evaluator). An evaluator takes `concurrency` chunks at a time.
  */
 import type { MaskStreams } from "./mask.ts";
 import type { LaneProgram } from "./program.ts";
@@ -29,6 +29,8 @@ export interface LaneChunk {
 export interface LaneEvaluator {
   /** Lanes that one `evaluate` takes at most. Callers cut longer runs. */
   readonly maxLanes: number;
+  /** Chunks that may be under way at once; 1 if absent. */
+  readonly concurrency?: number;
   /** Runs the program on a chunk. Returns canonical residues `[lane][poly][output]`. */
   evaluate(chunk: LaneChunk): Promise<Uint32Array<ArrayBuffer>> | Uint32Array<ArrayBuffer>;
   /** Frees sessions and device memory. */

@@ -45,3 +45,12 @@ for (const { name, programs } of cases) {
     await page.close();
   });
 }
+
+test("lane-simd on two threads gives the same bits", async () => {
+  const page = await browser.newPage();
+  await page.goto(server.url);
+  await page.waitForFunction("globalThis.lanePage !== undefined");
+  const report = await page.evaluate(() => lanePage.checkPool(2, 60));
+  expect(report).toMatchObject({ programs: 60, failures: [] });
+  await page.close();
+});

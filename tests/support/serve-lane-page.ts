@@ -1,4 +1,4 @@
-/** Bundles lane-page.ts and keyholder-worker.ts and serves them with the runtimes' WASM files from node_modules, cross-origin isolated. */
+/** Bundles lane-page.ts and the workers of browser tests and serves them with the runtimes' WASM files from node_modules, cross-origin isolated. */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -20,7 +20,11 @@ export interface LanePageServer {
 
 export async function serveLanePage(): Promise<LanePageServer> {
   const bundle = await build({
-    entryPoints: ["lane-page.ts", "keyholder-worker.ts"].map((name) => join(ROOT, "tests/support", name)),
+    entryPoints: {
+      "lane-page": join(ROOT, "tests/support/lane-page.ts"),
+      "keyholder-worker": join(ROOT, "tests/support/keyholder-worker.ts"),
+      "lane-thread": join(ROOT, "worker/kernels/lanes/threads/entry.ts"),
+    },
     bundle: true,
     splitting: true,
     format: "esm",

@@ -14,9 +14,12 @@ import type { LanesStageSpec } from "#lib/protocol/stage.ts";
 import type { Kernel, KernelContext } from "../kernel.ts";
 import { openLaneRuntime } from "./open-runtime.ts";
 import { runLanes } from "./run-lanes.ts";
+import { poolLanes } from "./threads/pool.ts";
 
 /** Enough lanes for a GPU to show what it can, few enough to take well under a second anywhere. */
 const SAMPLE_LANES = 64;
+/** A lane of 3 KB in 60 µs is 400 Mbit/s: cheaper lanes wait for the link, and further threads would only take memory. */
+const THREADS_FROM_US_PER_LANE = 60;
 
 interface Candidate {
   readonly runtime: LaneRuntimeName;
@@ -26,7 +29,9 @@ interface Candidate {
 export const lanesKernel: Kernel<LanesStageSpec> = {
   async prepare(_spec, artefact, context) {
     const program = decodeProgram(artefact);
-    const { runtime, evaluator } = await fastest(program, context);
+    const { runtime, evaluator: one } = await fastest(program, context);
+    const manyThreads = runtime === "lane-simd" && context.threads > 1 && (await isHeavy(program, one));
+    const evaluator = manyThreads ? await poolLanes(one, artefact, context.threads) : one;
     return {
       runtime,
       run: (task, breathe) => runLanes(program, evaluator, task.payload, breathe),
@@ -53,6 +58,12 @@ async function fastest(program: LaneProgram, { allowed, threads }: KernelContext
   return best;
 }
 
+/** True where one thread computes lanes more slowly than a good link brings them. */
+async function isHeavy(program: LaneProgram, evaluator: LaneEvaluator): Promise<boolean> {
+  const lanes = 4;
+  return (1000 * (await sampleMs(program, evaluator, lanes))) / lanes > THREADS_FROM_US_PER_LANE;
+}
+
 /** @throws FluxError unavailable where none starts and passes its self-test */
 async function firstThatWorks(
   program: LaneProgram,
@@ -72,8 +83,8 @@ async function firstThatWorks(
 }
 
 /** Milliseconds of one chunk of zeros, after a first one that compiles. */
-async function sampleMs(program: LaneProgram, evaluator: LaneEvaluator): Promise<number> {
-  const laneCount = Math.min(SAMPLE_LANES, evaluator.maxLanes);
+async function sampleMs(program: LaneProgram, evaluator: LaneEvaluator, lanes = SAMPLE_LANES): Promise<number> {
+  const laneCount = Math.min(lanes, evaluator.maxLanes);
   const chunk = (): LaneChunk => {
     const q = program.ring.primes[0] ?? 2;
     return {

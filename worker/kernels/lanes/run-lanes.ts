@@ -3,7 +3,7 @@
  *
  * The run is cut into chunks of lanes, by time: a lane takes 20 µs of a small network and milliseconds of a large one. While one
  * chunk is computed the next one's mask is already being expanded (WebCrypto works beside this thread), and memory holds two
- * chunks, whatever the payload's size.
+ * chunks per thread, whatever the payload's size.
  */
 import { encodeResult, type LanePayload, parsePayload } from "#lib/lanes/block.ts";
 import type { LaneChunk, LaneEvaluator } from "#lib/lanes/evaluator.ts";
@@ -35,25 +35,49 @@ export async function runLanes(
   const residues = new Uint32Array(run.laneCount * perLane);
 
   let chunkLanes = Math.min(FIRST_LANES, evaluator.maxLanes);
-  let next = openChunk(payload, key, 0, chunkLanes);
-  for (let lane = 0; lane < run.laneCount; ) {
-    const chunk = await next;
-    const end = lane + chunk.laneCount;
-    if (end < run.laneCount) next = openChunk(payload, key, end, chunkLanes);
-    next.catch(ignore);
-    const startedMs = performance.now();
-    residues.set(await evaluator.evaluate(chunk), lane * perLane);
-    const laneMs = (performance.now() - startedMs) / chunk.laneCount;
-    chunkLanes = Math.max(1, Math.min(evaluator.maxLanes, Math.floor(CHUNK_MS / laneMs)));
-    lane = end;
-    await betweenChunks(lane);
-  }
+  let opened = 0;
+  const openNext = (): Opened | undefined => {
+    if (opened === run.laneCount) return undefined;
+    const lane = opened;
+    const laneCount = Math.min(chunkLanes, run.laneCount - lane);
+    opened += laneCount;
+    const chunk = openChunk(payload, key, lane, laneCount);
+    // It is awaited later, and its failure reported there.
+    chunk.catch(ignore);
+    return { lane, chunk };
+  };
+
+  let done = 0;
+  let pause: Promise<void> = Promise.resolve();
+  const work = async (): Promise<void> => {
+    let next = openNext();
+    while (next !== undefined) {
+      const { lane, chunk: opening } = next;
+      next = openNext();
+      const chunk = await opening;
+      const startedMs = performance.now();
+      residues.set(await evaluator.evaluate(chunk), lane * perLane);
+      const laneMs = (performance.now() - startedMs) / chunk.laneCount;
+      chunkLanes = Math.max(1, Math.min(evaluator.maxLanes, Math.floor(CHUNK_MS / laneMs)));
+      done += chunk.laneCount;
+      const lanesDone = done;
+      // One pause at a time, also where several chunks are under way.
+      pause = pause.then(() => betweenChunks(lanesDone));
+      await pause;
+    }
+  };
+  await Promise.all(Array.from({ length: evaluator.concurrency ?? 1 }, work));
   return encodeResult(program, run, residues);
 }
 
-async function openChunk(payload: LanePayload, key: MaskKey, firstLane: number, lanes: number): Promise<LaneChunk> {
+interface Opened {
+  /** Counted from the run's first. */
+  readonly lane: number;
+  readonly chunk: Promise<LaneChunk>;
+}
+
+async function openChunk(payload: LanePayload, key: MaskKey, firstLane: number, laneCount: number): Promise<LaneChunk> {
   const { run, modulus, features, body } = payload;
-  const laneCount = Math.min(lanes, run.laneCount - firstLane);
   const laneBytes = body.length / run.laneCount;
   const mask = await maskStreams(key, modulus, features, {
     primeIndex: run.primeIndex,
@@ -64,5 +88,4 @@ async function openChunk(payload: LanePayload, key: MaskKey, firstLane: number, 
   return { primeIndex: run.primeIndex, laneCount, packed, mask };
 }
 
-/** A prefetched chunk that is awaited later: its failure is reported there. */
 function ignore(): void {}
