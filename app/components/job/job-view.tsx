@@ -66,7 +66,7 @@ function Progress({ job }: { job: JobResource }) {
     <Card className="p-5 sm:p-6">
       <Lanes progress={share} lanes={26} className="h-40 w-full sm:h-52" label="Progress of the job" />
       <dl className="mt-6 grid grid-cols-2 gap-x-6 gap-y-5 sm:grid-cols-3 lg:grid-cols-6">
-        <Stat name="Done" unit={`of ${formatCount(counts.units)} ${unit}`}>
+        <Stat name={unit === "lanes" ? "Lanes done" : "Records done"} unit={`of ${formatCount(counts.units)}`}>
           {formatCount(counts.units_accepted)}
         </Stat>
         <Stat name="Speed" {...(job.units_per_second === null ? {} : { unit: `${unit}/s` })}>
@@ -77,7 +77,7 @@ function Progress({ job }: { job: JobResource }) {
           {formatCount(counts.microtasks_accepted)}
         </Stat>
         <Stat name="With donors now">{formatCount(counts.microtasks_leased)}</Stat>
-        <Stat name="Recomputed to check" unit={unit}>
+        <Stat name={`Recomputed ${unit}`}>
           {formatCount(counts.audits)}
         </Stat>
       </dl>

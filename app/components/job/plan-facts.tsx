@@ -21,8 +21,10 @@ export function PlanFacts({ plan }: { plan: Plan }) {
         ) : (
           <EncryptedFacts plan={plan} />
         )}
-        <Fact name={`With the ${formatCount(plan.donors_online)} donors online`}>
-          {plan.seconds_with_donors_online === null ? "none online" : formatDuration(plan.seconds_with_donors_online)}
+        <Fact name="With the donors online now">
+          {plan.seconds_with_donors_online === null
+            ? "none online"
+            : `${formatCount(plan.donors_online)} → ${formatDuration(plan.seconds_with_donors_online)}`}
         </Fact>
       </dl>
       <div className="mt-4 flex gap-3 rounded-md bg-sunk px-4 py-3">
