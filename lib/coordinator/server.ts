@@ -106,11 +106,13 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     firstKey: parts.firstKey,
     close: async () => {
       phase = "draining";
+      // Donors' sockets count as open connections of the server: it is closed when the gateway has let them go.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
+      await parts.close();
+      server.closeAllConnections();
       await closed;
       await pages?.close();
-      await parts.close();
       registerCoordinator(undefined);
       log.info("coordinator closed");
       log.flush();

@@ -2,54 +2,18 @@
  * What strangers send: each is answered 4xx with a problem that names the fix, within two seconds of the upload, and the
  * server stays up.
  */
-import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  GraphProtoSchema,
-  ModelProtoSchema,
-  type TensorProto,
-  TensorProto_DataLocation,
-  TensorProtoSchema,
-  ValueInfoProtoSchema,
-} from "#lib/model/onnx/generated/onnx_pb.ts";
+import { type TensorProto, TensorProto_DataLocation } from "#lib/model/onnx/generated/onnx_pb.ts";
 import { Problem } from "#lib/protocol/api/common.ts";
 import type { ErrorCode } from "#lib/protocol/errors.ts";
 import { startTestCoordinator, type TestCoordinator } from "#tests/support/coordinator.ts";
+import { modelWithWeights } from "#tests/support/linear-model.ts";
 
 const ANSWER_MS = 2_000;
 /** The machine that runs tests may be busy with others; what is measured is the server, not its neighbours. */
 const BUSY_FACTOR = 5;
 
-function onnx(initializer: Partial<TensorProto>): Uint8Array<ArrayBuffer> {
-  const { $typeName: _name, $unknown: _unknown, ...fields } = { ...create(TensorProtoSchema), ...initializer };
-  return bytes(
-    toBinary(
-      ModelProtoSchema,
-      create(ModelProtoSchema, {
-        irVersion: 9n,
-        opsetImport: [{ domain: "", version: 17n }],
-        graph: create(GraphProtoSchema, {
-          name: "g",
-          node: [{ opType: "MatMul", input: ["x", "w"], output: ["y"] }],
-          initializer: [create(TensorProtoSchema, fields)],
-          input: [valueInfo("x", [0n, 2n])],
-          output: [valueInfo("y", [0n, 2n])],
-        }),
-      }),
-    ),
-  );
-}
-
-function valueInfo(name: string, shape: readonly bigint[]) {
-  const dim = shape.map((length) => ({
-    value: length === 0n ? { case: "dimParam" as const, value: "batch" } : { case: "dimValue" as const, value: length },
-  }));
-  return create(ValueInfoProtoSchema, {
-    name,
-    type: { value: { case: "tensorType", value: { elemType: 1, shape: { dim } } } },
-  });
-}
-
+const onnx = (initializer: Partial<TensorProto>) => modelWithWeights(initializer, 2, 2);
 const bytes = (data: Uint8Array) => new Uint8Array(data);
 const text = (data: string) => new TextEncoder().encode(data);
 const FLOATS = (count: number) => new Uint8Array(new Float32Array(count).fill(0.5).buffer);

@@ -77,9 +77,7 @@ function Progress({ job }: { job: JobResource }) {
           {formatCount(counts.microtasks_accepted)}
         </Stat>
         <Stat name="With donors now">{formatCount(counts.microtasks_leased)}</Stat>
-        <Stat name={`Recomputed ${unit}`}>
-          {formatCount(counts.audits)}
-        </Stat>
+        <Stat name={`Recomputed ${unit}`}>{formatCount(counts.audits)}</Stat>
       </dl>
       {counts.results_refused > 0 || counts.microtasks_quarantined > 0 ? (
         <p className="mt-5 text-[0.95rem] text-ink-2">
