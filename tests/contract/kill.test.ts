@@ -133,7 +133,7 @@ async function keepDonating(url: string, working: () => boolean, onAccepted: (id
       const donor = await startNodeDonor({
         url,
         // Slow by its own account, so that the job is cut into some hundred microtasks.
-        macsPerSecond: 4e7,
+        float32MacsPerSecond: 4e7,
         wantMs: 100,
         onAccepted: ({ microtaskId }) => onAccepted(microtaskId),
       });
