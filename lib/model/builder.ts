@@ -32,6 +32,7 @@ export class GraphBuilder {
   readonly #constants = new Map<ValueId, Tensor>();
   readonly #nodes: GraphNode[] = [];
   readonly #values = new Map<ValueId, ValueInfo>();
+  readonly #suffixes = new Map<string, number>();
   #foldedElements = 0;
   #constantBytes = 0;
 
@@ -169,7 +170,10 @@ export class GraphBuilder {
 
   #freshId(wish: string): ValueId {
     let id = valueId(wish);
-    for (let suffix = 2; this.#values.has(id); suffix++) id = valueId(`${wish}#${suffix}`);
+    // Counting on from the last suffix keeps many nodes of one name (inlined functions) linear.
+    let suffix = this.#suffixes.get(wish) ?? 2;
+    for (; this.#values.has(id); suffix++) id = valueId(`${wish}#${suffix}`);
+    this.#suffixes.set(wish, suffix);
     return id;
   }
 }
