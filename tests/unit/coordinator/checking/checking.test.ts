@@ -7,20 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openCheckingPool } from "#lib/coordinator/checking/pool.ts";
 import { recordChecker } from "#lib/coordinator/checking/record-checker.ts";
 import type { PayloadSource, Verdict } from "#lib/coordinator/dispatch/kernel-services.ts";
-import { GraphBuilder } from "#lib/model/builder.ts";
-import { evaluate } from "#lib/model/evaluate.ts";
-import { BATCH, type Graph } from "#lib/model/graph.ts";
 import { writeOnnx } from "#lib/model/onnx/write.ts";
 import type { OnnxStageSpec } from "#lib/protocol/stage.ts";
 import { openDiskBlobs } from "#lib/storage/disk/blobs.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import type { BatchRecord, StageRecord, UnitRange } from "#lib/storage/records.ts";
 import { sampleBatch, sampleStage } from "#tests/contract/samples.ts";
+import { CLASSES, exactResult, FEATURES, numbers, publicModel, WIDTH } from "#tests/support/public-model.ts";
 
-const FEATURES = 20;
-const CLASSES = 6;
 const RECORDS = 400;
-const WIDTH = CLASSES + 1;
 
 const folder = mkdtempSync(join(tmpdir(), "flux-checking-"));
 const blobs = openDiskBlobs(folder);
@@ -30,44 +25,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Deterministic numbers in −1..1 (Numerical Recipes' generator). */
-function numbers(count: number, seed: number): Float64Array {
-  let state = seed;
-  return Float64Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
-}
-
-/** Two layers, probabilities, and the label: an output that jumps where two classes tie. */
-function model(): Graph {
-  const builder = new GraphBuilder("net");
-  const x = builder.input("x", [BATCH, FEATURES]);
-  const dense = (input: typeof x, rows: number, columns: number, name: string) =>
-    builder.add({
-      op: "matMul",
-      a: input,
-      b: builder.constant(`${name}w`, { shape: [rows, columns], data: numbers(rows * columns, rows + columns) }),
-      name,
-      source: "MatMul",
-    });
-  const hidden = builder.add({ op: "relu", x: dense(x, FEATURES, 16, "a"), name: "r", source: "Relu" });
-  const logits = dense(hidden, 16, CLASSES, "b");
-  builder.output("p", builder.add({ op: "softmax", x: logits, axis: 1, name: "s", source: "Softmax" }));
-  const label = builder.add({
-    op: "argMax",
-    x: logits,
-    axis: 1,
-    keepDims: false,
-    selectLast: false,
-    name: "m",
-    source: "ArgMax",
-  });
-  builder.output("label", label);
-  return builder.build();
-}
-
-const graph = model();
+const graph = publicModel();
 const dataset = Float32Array.from(numbers(RECORDS * FEATURES, 99));
 const payloads: PayloadSource = {
   payloadBytes: (_stage, { unitCount }) => unitCount * FEATURES * 4,
@@ -110,16 +68,9 @@ beforeAll(async () => {
   checker = recordChecker({ payloads, blobs, pool });
 });
 
-/** What an exact evaluation in double precision gives: an honest donor on hardware that is unlike ours. */
+/** An honest donor on hardware that is unlike ours. */
 function honest({ unitStart, unitCount }: UnitRange): Float32Array {
-  const inputs = new Map([
-    ["x", Float64Array.from(dataset.subarray(unitStart * FEATURES, (unitStart + unitCount) * FEATURES))],
-  ]);
-  const outputs = evaluate(graph, { records: unitCount, inputs });
-  const result = new Float32Array(unitCount * WIDTH);
-  result.set(Float32Array.from(outputs.get("p")!.data));
-  result.set(Float32Array.from(outputs.get("label")!.data), unitCount * CLASSES);
-  return result;
+  return exactResult(graph, dataset.subarray(unitStart * FEATURES, (unitStart + unitCount) * FEATURES), unitCount);
 }
 
 function check(range: UnitRange, result: Float32Array, donor = { accepted: 0, refused: 0 }): Promise<Verdict> {
