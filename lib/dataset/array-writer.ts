@@ -29,7 +29,6 @@ export interface ArrayWriter {
   writeStored(values: StoredData): Promise<void>;
   /** Whole records as doubles. Throws NarrowingFailed when they do not fit the type that the first batch chose. */
   writeNumbers(values: Float64Array): Promise<void>;
-  readonly records: number;
   readonly bytes: number;
   finish(): StoredArray;
   /** Values of one of the first records as the model reads them, at most DATASET_LIMITS.previewValues. */
@@ -101,9 +100,6 @@ export function arrayWriter(sink: SectionSink, setup: ArraySetup, dtype: StoredD
     async writeNumbers(values) {
       stored ??= narrowest(values);
       await writeStored(narrowed(values, stored));
-    },
-    get records() {
-      return elements === 0 ? 0 : bytes / bytesPerRecord({ shape: setup.shape, dtype: stored ?? "FP32" });
     },
     get bytes() {
       return bytes;

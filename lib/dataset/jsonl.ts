@@ -101,7 +101,14 @@ function parse(bytes: Uint8Array, number: number): Cell {
 }
 
 function toObject(value: Cell, number: number): JsonObject {
-  if (Array.isArray(value)) return { [LIST_NAME]: value };
+  if (Array.isArray(value)) {
+    if (value.every((item) => item === null || typeof item !== "object" || Array.isArray(item)))
+      return { [LIST_NAME]: value };
+    throw new FluxError(
+      "dataset_unreadable",
+      `Line ${number} is a list of objects: put each object on a line of its own (jq -c '.[]' in.json > out.jsonl).`,
+    );
+  }
   if (value === null || typeof value !== "object") {
     throw new FluxError("dataset_unreadable", `Line ${number} is a single value: records are objects or lists.`);
   }

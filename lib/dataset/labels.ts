@@ -44,6 +44,13 @@ export function labelWriter(sink: SectionSink, column: string, stated: readonly 
     if (stated) {
       throw labelError(column, where, `"${text.slice(0, 80)}" is not among the stated categories: add it to them`);
     }
+    if (text.length > DATASET_LIMITS.categoryChars) {
+      throw labelError(
+        column,
+        where,
+        `a label of ${text.length} characters, at most ${DATASET_LIMITS.categoryChars}: shorten it`,
+      );
+    }
     if (classes && classes.size >= DATASET_LIMITS.categories) {
       throw labelError(
         column,

@@ -7,7 +7,7 @@ import { DATASET_LIMITS } from "../protocol/limits.ts";
 import type { StoredData, StoredDtype } from "./array-writer.ts";
 import { type ByteTaker, takeFrom } from "./byte-stream.ts";
 import { float16Value } from "./float16.ts";
-import { type ByteSource, memorySource, streamOf } from "./source.ts";
+import { type ByteSource, streamOf } from "./source.ts";
 
 export interface NpyHeader {
   /** As in the file: b1, u1, i1, u2, …, f8. */
@@ -141,6 +141,13 @@ function checkHeader(input: NpyInput, fields: HeaderFields, dataStart: number): 
     throw unreadable(input, `its element type ${fields.descr} is not a number type: use array.astype("float32")`);
   }
   if (fields.shape.length === 0) throw unreadable(input, "it is a single number: the first axis must count records");
+  if (fields.shape.slice(1).includes(0)) {
+    throw new FluxError(
+      "dataset_empty",
+      `"${input.name}" has shape (${fields.shape.join(", ")}): its records have no values. Save an array with no axis of 0.`,
+      { param: input.name },
+    );
+  }
   if (fields.shape.length > 9) throw unreadable(input, `it has ${fields.shape.length} axes: reshape it to 9 or fewer`);
   const dataBytes = fields.shape.reduce((product, axis) => product * axis, ELEMENTS[code].bytes);
   const heldBytes = input.bytes - dataStart;
@@ -166,35 +173,55 @@ function isElement(code: string): code is keyof typeof ELEMENTS {
 }
 
 /**
- * Column-major: the values of one record lie `records` apart. Blocks of records are gathered from one run per record
- * element, so that memory stays at BLOCK_BYTES whatever the file's size.
+ * Column-major: the values of one record lie `records` apart, those of one record element side by side. Small arrays are held
+ * whole; of large ones, blocks of records are gathered from one run per element, as long as runs are worth a read.
  */
 async function copyFortran(input: NpyInput, header: NpyHeader, write: (values: StoredData) => Promise<void>) {
-  const source = input.source ?? memorySource(await held(input));
   const { bytes: size } = ELEMENTS[header.element];
   const records = header.shape[0]!;
-  const axes = header.shape.slice(1);
-  const width = axes.reduce((product, axis) => product * axis, 1);
-  if (records === 0 || width === 0) return;
-  const rowMajor = rowMajorPositions(axes);
-  const blockRecords = Math.max(1, Math.floor(FORTRAN_BLOCK_BYTES / (width * size)));
+  const rowMajor = rowMajorPositions(header.shape.slice(1));
+  const width = rowMajor.length;
+  const recordBytes = width * size;
+  const held = header.dataBytes <= DATASET_LIMITS.heldBytes ? await readWhole(input) : null;
+  const source = held ? null : input.source;
+  const cached = Math.max(1, Math.floor(FORTRAN_BLOCK_BYTES / recordBytes));
+  const wanted = held ? cached : Math.max(cached, Math.ceil(FORTRAN_RUN_BYTES / size));
+  const blockRecords = Math.min(records, wanted);
+  if (!held && (!source || blockRecords * recordBytes > DATASET_LIMITS.heldBytes)) {
+    throw new FluxError(
+      "dataset_too_large",
+      `"${input.name}" is ${header.dataBytes} bytes in Fortran order, which cannot be read record by record: save it with ` +
+        `numpy.save(file, numpy.ascontiguousarray(array)).`,
+      { param: input.name },
+    );
+  }
   for (let start = 0; start < records; start += blockRecords) {
     const count = Math.min(blockRecords, records - start);
-    const block = new Uint8Array(count * width * size);
+    const block = new Uint8Array(count * recordBytes);
     for (let element = 0; element < width; element++) {
-      const run = await source.read(header.dataStart + (element * records + start) * size, count * size);
-      const target = rowMajor[element]! * size;
-      for (let record = 0; record < count; record++) {
-        for (let byte = 0; byte < size; byte++) {
-          block[record * width * size + target + byte] = run[record * size + byte]!;
-        }
-      }
+      const at = header.dataStart + (element * records + start) * size;
+      const run = held ? held.subarray(at, at + count * size) : await source!.read(at, count * size);
+      scatter(run, block, rowMajor[element]! * size, recordBytes, size);
     }
     await write(toStored(header, block, (index) => elementError(input, header, start * width + index)));
   }
 }
 
-const FORTRAN_BLOCK_BYTES = 16 * 1024 * 1024;
+/** Stays in the processor's cache while it is filled: 140 MB take 1.6 s of CPU, with 8 MiB 2.4 s, with 64 MiB 3.4 s. */
+const FORTRAN_BLOCK_BYTES = 2 * 1024 * 1024;
+/** Shorter reads cost more than the bytes that they bring. */
+const FORTRAN_RUN_BYTES = 512;
+
+/** One element of each record: from `run` to the same place in every record of `block`. */
+function scatter(run: Uint8Array, block: Uint8Array, offset: number, recordBytes: number, size: number): void {
+  for (let from = 0, to = offset; from < run.length; from += size, to += recordBytes) {
+    for (let byte = 0; byte < size; byte++) block[to + byte] = run[from + byte]!;
+  }
+}
+
+function readWhole(input: NpyInput): Promise<Uint8Array<ArrayBuffer>> {
+  return input.source ? input.source.read(0, input.bytes) : takeFrom(input.open()).take(input.bytes);
+}
 
 /** For each position in column-major order of the record's axes: its position in row-major order. */
 function rowMajorPositions(axes: readonly number[]): Int32Array {
@@ -212,18 +239,6 @@ function rowMajorPositions(axes: readonly number[]): Int32Array {
     positions[position] = target;
   }
   return positions;
-}
-
-async function held(input: NpyInput): Promise<Uint8Array<ArrayBuffer>> {
-  if (input.bytes > DATASET_LIMITS.heldBytes) {
-    throw new FluxError(
-      "dataset_too_large",
-      `"${input.name}" is in Fortran order inside a compressed file and ${input.bytes} bytes long: ` +
-        `save it with numpy.ascontiguousarray(array), or without compression.`,
-      { param: input.name },
-    );
-  }
-  return takeFrom(input.open()).take(input.bytes);
 }
 
 /** One block of whole elements in the stored type. `fail` is told the index of a value that cannot be stored. */

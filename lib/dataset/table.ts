@@ -175,6 +175,13 @@ function guessEncoding(
     warnings.push(`Column "${spec.name}" is read as bool: true is 1, false is 0.`);
     return { kind: "bool", yes: YES, no: NO };
   }
+  if (words.every((word) => /^[+-]?\d+,\d+$/.test(word))) {
+    problems.push({
+      param: spec.name,
+      detail: `Column "${spec.name}" has decimal commas ("${words[0]}"): write decimals with a point.`,
+    });
+    return { kind: "number" };
+  }
   const few = words.length <= 20;
   const categories = JSON.stringify((few ? words : words.slice(0, 3)).toSorted());
   problems.push({
@@ -405,7 +412,7 @@ function datatypeOf(plan: ColumnPlan, fractional: Uint8Array, labels: LabelWrite
 function notNumber(plan: ColumnPlan, text: string, where: string): FluxError {
   return new FluxError(
     "dataset_value",
-    `${where}, column "${plan.name}": "${text.slice(0, 80)}" is not a number. Correct the cell, or state an encoding or "use": "ignore" for the column.`,
+    `${where}, column "${plan.name}": "${text.slice(0, 80)}" is not a number. ${/^[+-]?\d+,\d+$/.test(text) ? "Write decimals with a point" : "Correct the cell"}, or state an encoding or "use": "ignore" for the column.`,
     { param: plan.name },
   );
 }

@@ -11,7 +11,7 @@ export const DatasetFormat = z.enum(["csv", "jsonl", "npy", "npz", "parquet", "i
 export type DatasetFormat = z.infer<typeof DatasetFormat>;
 
 const Name = z.string().min(1).max(512);
-const Categories = z.array(z.string().max(512)).min(1).max(DATASET_LIMITS.categories);
+const Categories = z.array(z.string().max(DATASET_LIMITS.categoryChars)).min(1).max(DATASET_LIMITS.categories);
 
 /** How a column's cells become numbers. Text never becomes numbers without one of these being stated. */
 export const ColumnEncoding = z.discriminatedUnion("kind", [

@@ -106,7 +106,7 @@ export const DATASET_LIMITS = {
   parquetPageValues: 4 * MiB,
   /** Values that one byte of a Parquet file may stand for: run lengths reach any number, real columns stay below 100. */
   parquetValuesPerByte: 1_024,
-  /** Arrays that cannot be streamed (Fortran order inside a compressed file) are held whole. */
+  /** Arrays in Fortran order up to this size are held whole; larger ones are gathered from the file in long runs. */
   heldBytes: 128 * MiB,
   /** Ids are carried over into every results format. */
   idBytes: 1_024,
@@ -115,6 +115,7 @@ export const DATASET_LIMITS = {
   arrays: 64,
   /** Of one column; each may become a feature. */
   categories: 65_536,
+  categoryChars: 512,
   zipEntries: 200_000,
   /** Deflate reaches 1032:1 on zeros; real data stays far below this. */
   zipRatio: 200,

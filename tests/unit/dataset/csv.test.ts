@@ -159,6 +159,7 @@ describe("refusals name the place and the fix", () => {
       detail: /Row 3, column "b": no value.*fill/,
     },
     { name: "text column", text: "a,b\n1,x\n2,y\n", code: "dataset_value", detail: /one_hot.*"x","y"/ },
+    { name: "decimal commas", text: "a;b\n1,5;2\n", code: "dataset_value", detail: /decimal commas \("1,5"\): write/ },
     {
       name: "late text",
       text: `a\n${"1\n".repeat(2000)}x\n`,

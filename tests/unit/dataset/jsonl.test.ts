@@ -78,6 +78,12 @@ describe("refusals name the line and the fix", () => {
     },
     { name: "text in a list", text: '[1,"x"]', code: "dataset_value", detail: /Line 1.*"x" where a finite number/ },
     { name: "object inside", text: '{"a":{"b":1}}', code: "dataset_ragged", detail: /an object where/ },
+    {
+      name: "list of objects",
+      text: '[{"a":1},{"a":2}]',
+      code: "dataset_unreadable",
+      detail: /Line 1 is a list of objects.*jq/,
+    },
     { name: "single value", text: "[1]\n5", code: "dataset_unreadable", detail: /Line 2 is a single value/ },
   ];
   for (const { name, text, code, detail } of cases) {

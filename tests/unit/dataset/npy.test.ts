@@ -1,5 +1,7 @@
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
+import { ingestDataset } from "#lib/dataset/ingest.ts";
+import { memorySections } from "#lib/dataset/sections.ts";
 import { bytesOf, ingest, npy, refusal, values } from "./support.ts";
 
 const grid = [0, 1, 2, 3, 4, 5];
@@ -66,6 +68,51 @@ test("an NPZ: several inputs, a label by its name, entries stored or deflated", 
   expect(await reader.readLabels(0, 2)).toEqual(new Float64Array([4, 9]));
 });
 
+test("a Fortran array too large to hold is gathered from long runs of the file, and refused where runs are short", async () => {
+  // 140 MB of bytes: element e of record r is (r + 31 e) mod 251, computed instead of kept.
+  const records = 2 ** 20;
+  const width = 134;
+  const header = npy({ descr: "|u1", shape: [records, width], data: new Uint8Array(0), fortranOrder: true });
+  const pattern = Uint8Array.from({ length: records + 251 }, (_, i) => i % 251);
+  const source = {
+    bytes: header.length + records * width,
+    async read(start: number, length: number) {
+      const bytes = new Uint8Array(length);
+      if (start < header.length) bytes.set(header.subarray(start, start + length));
+      const at = start - header.length;
+      const from = (at % records) + ((31 * Math.floor(at / records)) % 251);
+      return at < 0 ? bytes : pattern.slice(from, from + length);
+    },
+  };
+  const wanted = [0, 777_777, records - 1];
+  const found = new Map<number, Uint8Array>();
+  let written = 0;
+  const sink = {
+    async write(_section: string, bytes: Uint8Array<ArrayBuffer>) {
+      for (const record of wanted) {
+        const at = record * width - written;
+        if (at >= 0 && at < bytes.length) found.set(record, bytes.slice(at, at + width));
+      }
+      written += bytes.length;
+    },
+    async clear() {},
+  };
+  await ingestDataset(source, { format: "npy" }, sink);
+  expect(written).toBe(records * width);
+  for (const record of wanted) {
+    expect(found.get(record)).toEqual(
+      Uint8Array.from({ length: width }, (_, element) => (record + 31 * element) % 251),
+    );
+  }
+  const flat = npy({ descr: "|u1", shape: [100, 2 ** 21], data: new Uint8Array(0), fortranOrder: true });
+  const wide = {
+    ...source,
+    bytes: flat.length + 100 * 2 ** 21,
+    read: async (start: number, length: number) => flat.slice(start, start + length),
+  };
+  expect((await refusal(ingestDataset(wide, { format: "npy" }, memorySections()))).detail).toMatch(/ascontiguousarray/);
+});
+
 describe("refusals name the fix", () => {
   const good = npy({ descr: "<f4", shape: [2, 3], data: bytesOf(new Float32Array(grid)) });
   const nan = npy({ descr: "<f4", shape: [2, 2], data: bytesOf(new Float32Array([1, 2, 3, Number.NaN])) });
@@ -108,6 +155,12 @@ describe("refusals name the fix", () => {
       detail: /first axis/,
     },
     { name: "NaN", file: nan, code: "dataset_value", detail: /record 1, value 1.*nan_to_num/ },
+    {
+      name: "no values",
+      file: npy({ descr: "<f4", shape: [3, 0], data: new Uint8Array(0) }),
+      code: "dataset_empty",
+      detail: /no axis of 0/,
+    },
     {
       name: "no records",
       file: npy({ descr: "<f4", shape: [0, 3], data: new Uint8Array(0) }),
