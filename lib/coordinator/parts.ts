@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createCostModel } from "#lib/scheduling/cost-model.ts";
 import { createPolicy } from "#lib/scheduling/policy.ts";
 import { openDiskBlobs } from "#lib/storage/disk/blobs.ts";
+import { discardUnfinishedFiles } from "#lib/storage/disk/files.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import { openSqliteStore } from "#lib/storage/sqlite/store.ts";
@@ -72,6 +73,7 @@ const DRAIN_LEASES_MS = 4_000;
 export async function openParts(config: Config, log: Log, now: () => number): Promise<Parts> {
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 });
   const store = openSqliteStore(join(config.dataFolder, "flux.sqlite"));
+  discardUnfinishedFiles(config.dataFolder);
   const blobs = openDiskBlobs(config.dataFolder);
   const objects = openDiskObjects(config.dataFolder);
   const firstKey = await createFirstKey(store, now());

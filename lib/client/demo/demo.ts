@@ -27,6 +27,8 @@ const projectFolder = resolve(import.meta.dirname, "../../..");
 const dataFolder = join(projectFolder, "data", "demo");
 const once = process.argv.includes("--once");
 const Row = z.object({ record: z.number(), outputs: z.record(z.string(), z.array(z.number())) });
+/** The progress line that stands there now. */
+let shown = "";
 
 process.exitCode = (await runDemo()) ? 0 : 1;
 
@@ -133,7 +135,6 @@ function showPlan({ plan }: JobResource): void {
   );
 }
 
-let shown = "";
 function showProgress({ status, counts, why }: JobResource): void {
   const share = counts.units === 0 ? 0 : counts.units_accepted / counts.units;
   const bar = "█".repeat(Math.round(share * 30)).padEnd(30, "░");

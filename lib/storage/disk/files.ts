@@ -9,13 +9,20 @@ import type { ByteRange } from "../objects.ts";
 /** Large enough that per-read cost vanishes, small enough for hundreds of streams. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Unfinished files live here until they are renamed into place; what a crash left is thrown away. */
+/**
+ * Throws away the unfinished files that a crash left in a data folder. Once, when the coordinator starts and before any of its
+ * threads opens the stores: the threads write there too.
+ */
+export function discardUnfinishedFiles(dataFolder: string): void {
+  for (const store of ["blobs", "objects"]) rmSync(join(dataFolder, store, "tmp"), { recursive: true, force: true });
+}
+
+/** Unfinished files live here until they are renamed into place. */
 export class TemporaryFiles {
   readonly #folder: string;
 
   constructor(root: string) {
     this.#folder = join(root, "tmp");
-    rmSync(this.#folder, { recursive: true, force: true });
     mkdirSync(this.#folder, { recursive: true });
   }
 
