@@ -26,15 +26,13 @@ const running = await startCoordinator({
   process.exit(1);
 });
 
+if (running.firstKey) {
+  console.log(`API key ${running.firstKey}`);
+  console.log("  shown this once: keep it. It signs in to the dashboard and is the bearer token of the API.");
+}
 console.log(`Flux runs at ${running.url}`);
 console.log(`  donate     ${running.url}/donate`);
 console.log(`  dashboard  ${running.url}/dashboard`);
-if (running.firstKey) {
-  console.log(`  API key    ${running.firstKey}`);
-  console.log(
-    "             shown this once: keep it. It signs in to the dashboard and is the bearer token of the API.",
-  );
-}
 
 let stopping = false;
 function stop(signal: string): void {

@@ -22,8 +22,7 @@ export interface CoordinatorProcessOptions {
 }
 
 const READY = /^Flux runs at (\S+)$/;
-const KEY = /^\s*API key\s+(flux_sk_\S+)$/;
-const LAST_LINE = /^\s*(dashboard|shown this once)/;
+const KEY = /^API key (flux_sk_\S+)$/;
 
 /** Resolves when the coordinator serves. Rejects with its last words when it ends before. */
 export function startCoordinatorProcess(options: CoordinatorProcessOptions): Promise<CoordinatorProcess> {
@@ -41,17 +40,14 @@ export function startCoordinatorProcess(options: CoordinatorProcessOptions): Pro
   });
   return new Promise((resolve, reject) => {
     const words: string[] = [];
-    let url: string | null = null;
     let apiKey: string | null = null;
     const hear = (line: string) => {
       words.push(line);
       onLog(line);
-      url = READY.exec(line)?.[1] ?? url;
       apiKey = KEY.exec(line)?.[1] ?? apiKey;
-      if (url !== null && LAST_LINE.test(line)) {
-        // The key, where there is one, is printed right behind the addresses.
-        setImmediate(() => resolve({ url: url ?? "", apiKey, child, stop: () => stop(child) }));
-      }
+      // The key, where there is one, is printed before the addresses.
+      const url = READY.exec(line)?.[1];
+      if (url) resolve({ url, apiKey, child, stop: () => stop(child) });
     };
     createInterface({ input: child.stdout }).on("line", hear);
     createInterface({ input: child.stderr }).on("line", hear);

@@ -43,9 +43,9 @@ async function runDemo(): Promise<boolean> {
     onLog: (line) => console.log(`  │ ${line}`),
   });
   const { url, apiKey } = coordinator;
-  if (!apiKey) throw new Error("a fresh data folder must give a first key");
   let donors: Awaited<ReturnType<typeof launchHeadlessDonors>> | null = null;
   try {
+    if (!apiKey) throw new Error("a fresh data folder must give a first key");
     donors = await lendDonors(url);
     const faithful = await encryptedDigits(new FluxClient({ url, apiKey }));
     console.log(`\nDonate at ${url}/donate · dashboard at ${url}/dashboard (sign in with the API key above)`);

@@ -93,7 +93,8 @@ export class StageWork {
 
   progress(): JobProgress {
     return {
-      units: this.#units,
+      // Batches that are announced but not here yet are as large as the others.
+      units: this.#units * Math.max(1, this.record.definition.batches / Math.max(1, this.batches.size)),
       unitsAccepted: this.#unitsAccepted,
       microtasksAccepted: this.#microtasksAccepted,
       microtasksQuarantined: this.#microtasksQuarantined,

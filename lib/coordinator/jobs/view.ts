@@ -73,6 +73,9 @@ function why(facts: JobFacts): string {
     case "planning":
       return "Compiling the model for encrypted data and measuring how faithful it stays.";
     case "queued": {
+      if (job.privacy === "encrypted" && progress.units === 0) {
+        return "The key-holder is encrypting the first batch; donors get it when it is ready.";
+      }
       if (donorsOnline === 0) return "Waiting for a donor: none is online. Open /donate in a browser to lend one.";
       return queuePosition
         ? `Waiting behind ${count(queuePosition, "job")}.`
@@ -86,6 +89,9 @@ function why(facts: JobFacts): string {
           : "";
       if (live && live.microtasksLeased > 0) {
         return `${count(live.microtasksLeased, "microtask")} ${live.microtasksLeased === 1 ? "is" : "are"} with donors now.${note}`;
+      }
+      if (job.privacy === "encrypted" && live?.microtasksPending === 0) {
+        return "The key-holder is encrypting or decrypting a batch; donors wait for it.";
       }
       if (donorsOnline === 0) return "Waiting for a donor: all have left. Open /donate in a browser to lend one.";
       return `Waiting for the next donor that is free.${note}`;
