@@ -19,8 +19,8 @@ export interface LanePage {
 }
 
 const RING_DEGREE = 8192;
-const LANES = 256;
-const RUNS = 40;
+const LANES = 128;
+const RUNS = 150;
 
 const page: LanePage = {
   async checkLanes(name, programs) {

@@ -20,6 +20,10 @@ import { poolLanes } from "./threads/pool.ts";
 const SAMPLE_LANES = 64;
 /** A lane of 3 KB in 60 µs is 400 Mbit/s: cheaper lanes wait for the link, and further threads would only take memory. */
 const THREADS_FROM_US_PER_LANE = 60;
+/** Half of what a donor may take in all. */
+const POOL_BYTES = 256 * 1024 * 1024;
+/** While a thread gets ready: the program, its digits, and weights twice as int16. */
+const THREAD_BYTES_PER_PROGRAM_BYTE = 8;
 
 interface Candidate {
   readonly runtime: LaneRuntimeName;
@@ -30,8 +34,12 @@ export const lanesKernel: Kernel<LanesStageSpec> = {
   async prepare(_spec, artefact, context) {
     const program = decodeProgram(artefact);
     const { runtime, evaluator: one } = await fastest(program, context);
-    const manyThreads = runtime === "lane-simd" && context.threads > 1 && (await isHeavy(program, one));
-    const evaluator = manyThreads ? await poolLanes(one, artefact, context.threads) : one;
+    const threads = Math.min(
+      context.threads,
+      Math.floor(POOL_BYTES / (THREAD_BYTES_PER_PROGRAM_BYTE * artefact.length)),
+    );
+    const manyThreads = runtime === "lane-simd" && threads > 1 && (await isHeavy(program, one));
+    const evaluator = manyThreads ? await poolLanes(one, artefact, threads) : one;
     return {
       runtime,
       run: (task, breathe) => runLanes(program, evaluator, task.payload, breathe),
