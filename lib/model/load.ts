@@ -1,0 +1,152 @@
+/**
+ * One way in for every model file: finds out what it is, reads it, says what was understood. TensorFlow models come out
+ * as a graph and as ONNX written from it, so that everything behind this point knows one format; ONNX stays as it came.
+ */
+import { FluxError, isFluxError } from "#lib/protocol/errors.ts";
+import { isZip, type ModelFiles, unpackModelFiles } from "./archive.ts";
+import type { Graph, GraphPort } from "./graph.ts";
+import { DTYPE_BYTES } from "./onnx/dtypes.ts";
+import { importOnnxFile } from "./onnx/import.ts";
+import { inspectOnnxFile, type OnnxPort } from "./onnx/inspect.ts";
+import { readOnnx } from "./onnx/read.ts";
+import { writeOnnx } from "./onnx/write.ts";
+import { importFrozenGraph } from "./tensorflow/graph-def.ts";
+import { importGraphModel } from "./tensorflow/graph-model.ts";
+import { importKerasArchive, importKerasH5, isKerasArchive } from "./tensorflow/keras/files.ts";
+import { isHdf5 } from "./tensorflow/keras/hdf5.ts";
+import { importLayersModel } from "./tensorflow/layers-model.ts";
+import { readTfjsModel } from "./tensorflow/model-json.ts";
+import { findSavedModel, importSavedModel } from "./tensorflow/saved-model.ts";
+
+export type ModelFormat = "onnx" | "tfjs-layers" | "tfjs-graph" | "keras" | "savedmodel" | "graphdef";
+
+export interface LoadedModel {
+  readonly format: ModelFormat;
+  /** Null where the format has no operator sets. */
+  readonly opset: number | null;
+  readonly inputs: readonly OnnxPort[];
+  readonly outputs: readonly OnnxPort[];
+  /** Most frequent first: ONNX operators, Keras layers or TensorFlow operators. */
+  readonly operators: readonly { readonly op: string; readonly count: number }[];
+  readonly weightsBytes: number;
+  /** The graph, or for an ONNX file with operators that import does not know: why there is none. */
+  readonly graph: Graph | FluxError;
+  /** What runs the model on plain data: the uploaded ONNX file, or ONNX written from the graph. */
+  readonly onnx: Uint8Array;
+}
+
+/**
+ * Reads one uploaded file. `filename` only helps where the content does not tell (and in errors).
+ * Throws FluxError `model_unreadable`, `model_external_data`, `model_too_large`, `model_unsupported` or `model_invalid`.
+ */
+export async function loadModel(bytes: Uint8Array, filename: string): Promise<LoadedModel> {
+  if (isZip(bytes)) return loadModelFiles(unpackModelFiles(bytes), filename);
+  if (isHdf5(bytes)) return fromGraph("keras", await importKerasH5(bytes));
+  refuseOtherFormats(bytes, filename);
+  return /\.pb$/i.test(filename) ? loadProtobuf(bytes) : loadOnnx(bytes);
+}
+
+/** Reads the files of one model: an unpacked archive, or several uploads. */
+export async function loadModelFiles(files: ModelFiles, filename: string): Promise<LoadedModel> {
+  if (isKerasArchive(files)) return fromGraph("keras", await importKerasArchive(files));
+  if (findSavedModel(files) !== undefined) return fromGraph("savedmodel", importSavedModel(files));
+  const names = [...files.keys()];
+  if (names.some((name) => /(^|\/)data\.pkl$/.test(name))) {
+    throw unreadable(
+      filename,
+      "a PyTorch checkpoint, whose pickles are never opened here",
+      "export it with torch.onnx.export and upload the .onnx file",
+    );
+  }
+  const models = names.filter((name) => /\.(onnx|h5|hdf5|keras|pb)$/i.test(name));
+  if (models.length === 1 && !names.some((name) => name.endsWith("model.json"))) {
+    const content = files.get(models[0]!)!;
+    if (isZip(content)) throw unreadable(filename, "an archive in an archive", `upload ${models[0]} itself`);
+    return loadModel(content, models[0]!);
+  }
+  const model = readTfjsModel(files);
+  return model.format === "graph-model"
+    ? fromGraph("tfjs-graph", importGraphModel(model))
+    : fromGraph("tfjs-layers", importLayersModel(model));
+}
+
+function loadOnnx(bytes: Uint8Array): LoadedModel {
+  const file = readOnnx(bytes);
+  const { opset, inputs, outputs, operators, weightsBytes } = inspectOnnxFile(file);
+  let graph: LoadedModel["graph"];
+  try {
+    graph = importOnnxFile(file);
+  } catch (error) {
+    if (!isFluxError(error)) throw error;
+    graph = error;
+  }
+  return { format: "onnx", opset, inputs, outputs, operators, weightsBytes, graph, onnx: bytes };
+}
+
+/** `.pb` is a frozen graph, or ONNX under another name. */
+function loadProtobuf(bytes: Uint8Array): LoadedModel {
+  try {
+    return fromGraph("graphdef", importFrozenGraph(bytes));
+  } catch (error) {
+    if (!isFluxError(error) || error.code !== "model_unreadable") throw error;
+    return loadOnnx(bytes);
+  }
+}
+
+function fromGraph(format: ModelFormat, graph: Graph): LoadedModel {
+  const counts = new Map<string, number>();
+  for (const { source } of graph.nodes) counts.set(source, (counts.get(source) ?? 0) + 1);
+  let weightsBytes = 0;
+  for (const [id, { data }] of graph.constants) {
+    weightsBytes += data.length * DTYPE_BYTES[graph.values.get(id)?.dtype ?? "float32"];
+  }
+  return {
+    format,
+    opset: null,
+    inputs: graph.inputs.map(portOf),
+    outputs: graph.outputs.map(portOf),
+    operators: [...counts]
+      .map(([op, count]) => ({ op, count }))
+      .sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1)),
+    weightsBytes,
+    graph,
+    onnx: writeOnnx(graph),
+  };
+}
+
+function portOf({ name, dtype, shape }: GraphPort): OnnxPort {
+  return { name, dtype, shape: [...shape] };
+}
+
+// ---------------------------------------------------------------- what people often have instead
+
+function refuseOtherFormats(bytes: Uint8Array, filename: string): void {
+  const starts = (offset: number, ...magic: number[]) => magic.every((byte, index) => bytes[offset + index] === byte);
+  if (starts(0, 0x80) && bytes[1] !== undefined && bytes[1] <= 5) {
+    throw unreadable(
+      filename,
+      "a Python pickle, which is never opened here",
+      "export the model as ONNX and upload that",
+    );
+  }
+  if (starts(0, 0x1f, 0x8b))
+    throw unreadable(filename, "compressed with gzip", "unpack it, or pack the files as a zip");
+  if (starts(4, 0x54, 0x46, 0x4c, 0x33)) {
+    throw unreadable(
+      filename,
+      "a TensorFlow Lite model",
+      "convert it with `python -m tf2onnx.convert --tflite model.tflite --output model.onnx` and upload the .onnx file",
+    );
+  }
+  if (starts(0, 0x7b)) {
+    throw unreadable(
+      filename,
+      "JSON without its weights",
+      "upload model.json together with its .bin shards in one zip",
+    );
+  }
+}
+
+function unreadable(filename: string, what: string, fix: string): FluxError {
+  return new FluxError("model_unreadable", `${filename} is ${what}: ${fix}.`);
+}
