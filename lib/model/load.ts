@@ -40,6 +40,7 @@ export interface LoadedModel {
  * Throws FluxError `model_unreadable`, `model_external_data`, `model_too_large`, `model_unsupported` or `model_invalid`.
  */
 export async function loadModel(bytes: Uint8Array, filename: string): Promise<LoadedModel> {
+  if (isZip(bytes) && /\.(pt|pth|bin)$/i.test(filename)) throw torchCheckpoint(filename);
   if (isZip(bytes)) return loadModelFiles(unpackModelFiles(bytes), filename);
   if (isHdf5(bytes)) return fromGraph("keras", await importKerasH5(bytes));
   refuseOtherFormats(bytes, filename);
@@ -51,13 +52,7 @@ export async function loadModelFiles(files: ModelFiles, filename: string): Promi
   if (isKerasArchive(files)) return fromGraph("keras", await importKerasArchive(files));
   if (findSavedModel(files) !== undefined) return fromGraph("savedmodel", importSavedModel(files));
   const names = [...files.keys()];
-  if (names.some((name) => /(^|\/)data\.pkl$/.test(name))) {
-    throw unreadable(
-      filename,
-      "a PyTorch checkpoint, whose pickles are never opened here",
-      "export it with torch.onnx.export and upload the .onnx file",
-    );
-  }
+  if (names.some((name) => /(^|\/)data\.pkl$/.test(name))) throw torchCheckpoint(filename);
   const models = names.filter((name) => /\.(onnx|h5|hdf5|keras|pb)$/i.test(name));
   if (models.length === 1 && !names.some((name) => name.endsWith("model.json"))) {
     const content = files.get(models[0]!)!;
@@ -145,6 +140,14 @@ function refuseOtherFormats(bytes: Uint8Array, filename: string): void {
       "upload model.json together with its .bin shards in one zip",
     );
   }
+}
+
+function torchCheckpoint(filename: string): FluxError {
+  return unreadable(
+    filename,
+    "a PyTorch checkpoint, whose pickles are never opened here",
+    "export the model with torch.onnx.export and upload the .onnx file",
+  );
 }
 
 function unreadable(filename: string, what: string, fix: string): FluxError {

@@ -1,11 +1,10 @@
 /** Task: reads an uploaded model and answers its format, its form, and whether encrypted jobs can run it. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { importOnnxFile } from "#lib/model/onnx/import.ts";
-import { inspectOnnxFile, type OnnxPort } from "#lib/model/onnx/inspect.ts";
-import { type OnnxFile, readOnnx } from "#lib/model/onnx/read.ts";
+import { loadModel } from "#lib/model/load.ts";
+import type { OnnxPort } from "#lib/model/onnx/inspect.ts";
 import type { ModelFormat, ModelResource, TensorInfo } from "#lib/protocol/api/uploads.ts";
-import { FluxError, isFluxError } from "#lib/protocol/errors.ts";
+import { isFluxError } from "#lib/protocol/errors.ts";
 import { serveTask } from "./task.ts";
 
 const Input = z.union([
@@ -24,52 +23,32 @@ const KSERVE_NAMES: Readonly<Record<string, string>> = {
   string: "BYTES",
 };
 
-await serveTask(async (raw): Promise<{ format: z.infer<typeof ModelFormat>; details: Details }> => {
+interface Inspected {
+  readonly format: z.infer<typeof ModelFormat>;
+  readonly details: Details;
+  /** What donors run, where it is not the uploaded file itself. */
+  readonly converted: Uint8Array | null;
+}
+
+await serveTask(async (raw): Promise<Inspected> => {
   const input = Input.parse(raw);
   const bytes = "path" in input ? await readFile(input.path) : input.bytes;
-  refuseOtherFormats(bytes, input.filename);
-  const file = readOnnx(bytes);
-  const inspection = inspectOnnxFile(file);
+  const model = await loadModel(bytes, input.filename);
   return {
-    format: "onnx",
+    format: model.format,
     details: {
-      opset: inspection.opset,
-      inputs: inspection.inputs.map(tensorInfo),
-      outputs: inspection.outputs.map(tensorInfo),
-      operators: inspection.operators.map(({ op, count }) => ({ operator: op, count })),
-      weights_bytes: inspection.weightsBytes,
-      encrypted: encryptable(file),
+      opset: model.opset,
+      inputs: model.inputs.map(tensorInfo),
+      outputs: model.outputs.map(tensorInfo),
+      operators: model.operators.map(({ op, count }) => ({ operator: op, count })),
+      weights_bytes: model.weightsBytes,
+      encrypted: isFluxError(model.graph)
+        ? { supported: false, reasons: [model.graph.detail] }
+        : { supported: true, reasons: [] },
     },
+    converted: model.format === "onnx" ? null : model.onnx,
   };
 });
-
-/** Files that people often have instead, each with what to do about it. */
-function refuseOtherFormats(bytes: Uint8Array, filename: string): void {
-  const starts = (...magic: number[]) => magic.every((byte, index) => bytes[index] === byte);
-  const unreadable = (what: string, fix: string) =>
-    new FluxError("model_unreadable", `${filename} is ${what}: ${fix}.`);
-  if (starts(0x50, 0x4b, 0x03, 0x04)) {
-    throw unreadable(
-      "a zip archive (a PyTorch .pt file is one too)",
-      "export the model with torch.onnx.export and upload the .onnx file",
-    );
-  }
-  if (starts(0x80) && bytes[1] !== undefined && bytes[1] <= 5) {
-    throw unreadable("a Python pickle, which is never opened here", "export the model as ONNX and upload that");
-  }
-  if (starts(0x1f, 0x8b)) throw unreadable("compressed with gzip", "unpack it and upload the .onnx file");
-  if (starts(0x7b)) throw unreadable("JSON", "upload an ONNX file; for TensorFlow.js, convert it with tf2onnx");
-}
-
-function encryptable(file: OnnxFile): Details["encrypted"] {
-  try {
-    importOnnxFile(file);
-    return { supported: true, reasons: [] };
-  } catch (error) {
-    if (!isFluxError(error)) throw error;
-    return { supported: false, reasons: [error.detail] };
-  }
-}
 
 function tensorInfo(port: OnnxPort): TensorInfo {
   return {

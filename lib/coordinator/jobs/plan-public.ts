@@ -99,9 +99,6 @@ async function planMember(
   dataset: DatasetRecord,
   reader: DatasetReader,
 ): Promise<Member> {
-  if (model.format !== "onnx") {
-    throw new FluxError("model_unsupported", `${model.name} is ${model.format}: public jobs run ONNX models so far.`);
-  }
   const { inputs: bindings } = bindInputs(dataset.description, modelInputs(model), { inputs: request.inputs });
   const bytesIn = bindings.reduce((sum, { stored }) => sum + bytesPerRecord(stored), 0);
   if (bytesIn > SOCKET_LIMITS.payloadBytes) {

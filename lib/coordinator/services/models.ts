@@ -28,7 +28,11 @@ const LIMITS: Isolation = {
     detail: "Reading the model took more time or memory than is allowed. Simplify it (onnxsim) or split it.",
   },
 };
-const Inspection = z.object({ format: ModelFormat, details: ModelDetails });
+const Inspection = z.object({
+  format: ModelFormat,
+  details: ModelDetails,
+  converted: z.instanceof(Uint8Array).nullable(),
+});
 
 export function createModelService(store: Store, blobs: BlobStore, now: () => number): ModelService {
   return {
@@ -37,13 +41,15 @@ export function createModelService(store: Store, blobs: BlobStore, now: () => nu
       const path = blobs.path(file.sha256);
       const source = path === undefined ? { bytes: await blobs.read(file.sha256) } : { path };
       const inspection = Inspection.parse(await runIsolated(INSPECT, { ...source, filename: file.filename }, LIMITS));
+      // TensorFlow models are kept as the ONNX file written from them: jobs, donors and audits know one format.
+      const { digest } = inspection.converted ? await blobs.put([inspection.converted]) : { digest: file.sha256 };
       const record: ModelRecord = {
         id: freshId("mdl"),
         tenantId: caller.tenantId,
         fileId: file.id,
         name: request.name ?? cleanName(file.filename),
         format: inspection.format,
-        sha256: file.sha256,
+        sha256: digest,
         details: inspection.details,
         createdAtMs: now(),
       };
@@ -55,7 +61,12 @@ export function createModelService(store: Store, blobs: BlobStore, now: () => nu
       const { items, hasMore } = await store.models.list(caller.tenantId, page);
       return { items: items.map(modelResource), hasMore };
     },
-    remove: (caller, id) => store.models.remove(caller.tenantId, id),
+    async remove(caller, id) {
+      const { sha256 } = await store.models.get(caller.tenantId, id);
+      await store.models.remove(caller.tenantId, id);
+      // The ONNX file written from a TensorFlow model goes with the last model that is it.
+      if (!(await store.files.refersTo(sha256))) await blobs.remove(sha256);
+    },
   };
 }
 

@@ -53,7 +53,8 @@ export function writeOnnx(graph: Graph, producer = "flux"): Uint8Array {
 class Writer {
   readonly #graph: Graph;
   readonly #names = new Map<ValueId, string>();
-  readonly #taken = new Set<string>();
+  readonly #valueNames = new NameTable();
+  readonly #nodeNames = new NameTable();
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
 
@@ -276,7 +277,9 @@ class Writer {
 
   #emit(operator: string, name: string, input: readonly string[], output: string, attributes: Attributes = {}): void {
     const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
-    const proto = { opType: operator, name, input: [...input], output: [output], attribute };
+    // Runtimes want every node to have its own name, but one layer of a source file may be several nodes.
+    const unique = this.#nodeNames.fresh(name);
+    const proto = { opType: operator, name: unique, input: [...input], output: [output], attribute };
     this.#nodes.push(create(NodeProtoSchema, proto));
   }
 
@@ -310,8 +313,20 @@ class Writer {
   }
 
   #fresh(wish: string): string {
+    return this.#valueNames.fresh(wish);
+  }
+}
+
+/** Names that were given out; a wish that is taken gets a number. */
+class NameTable {
+  readonly #taken = new Set<string>();
+  readonly #suffixes = new Map<string, number>();
+
+  fresh(wish: string): string {
     let name = wish;
-    for (let suffix = 2; this.#taken.has(name); suffix++) name = `${wish}_${suffix}`;
+    let suffix = this.#suffixes.get(wish) ?? 2;
+    for (; this.#taken.has(name); suffix++) name = `${wish}_${suffix}`;
+    this.#suffixes.set(wish, suffix);
     this.#taken.add(name);
     return name;
   }
