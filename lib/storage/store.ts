@@ -183,6 +183,8 @@ export interface Store {
     get(id: StageId): Promise<StageRecord>;
     ofJob(jobId: JobId): Promise<readonly StageRecord[]>;
     setState(id: StageId, state: StageState): Promise<void>;
+    /** Its counts, from its rows. */
+    progress(id: StageId): Promise<JobProgress>;
     /** What may be served under /artefacts/{digest}; undefined for everything else. */
     artefact(digest: Digest): Promise<Artefact | undefined>;
     /** @throws FluxError conflict where the batch's mask seed was used before */

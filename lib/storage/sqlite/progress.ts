@@ -1,11 +1,11 @@
-/** A job's counts from its rows. The dispatcher keeps the live ones; this is for jobs that it no longer holds. */
-import type { JobId } from "#lib/protocol/ids.ts";
+/** Counts of a job or of one of its stages, from the rows. The dispatcher keeps the live ones; this is for jobs that it no longer holds. */
+import type { JobId, StageId } from "#lib/protocol/ids.ts";
 import type { JobProgress } from "../store.ts";
 import type { Sqlite } from "./database.ts";
 
-export function sqliteProgress(sqlite: Sqlite): (id: JobId) => JobProgress {
-  const select = sqlite.prepare<{ id: JobId }, JobProgress>(
-    `with own as (select id from stages where job_id = @id)
+export function sqliteProgress(sqlite: Sqlite): (id: JobId | StageId) => JobProgress {
+  const select = sqlite.prepare<{ id: JobId | StageId }, JobProgress>(
+    `with own as (select id from stages where job_id = @id or id = @id)
      select
        coalesce((select sum(primes * units_per_prime) from batches where stage_id in own), 0) as units,
        coalesce(sum(case when state = 'accepted' then unit_count end), 0) as unitsAccepted,

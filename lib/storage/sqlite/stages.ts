@@ -17,7 +17,7 @@ export interface StageReads {
 export function sqliteStages(
   drizzle: Drizzle,
   commits: GroupCommit,
-): { readonly stages: Store["stages"]; readonly reads: StageReads } {
+): { readonly stages: Omit<Store["stages"], "progress">; readonly reads: StageReads } {
   const select = () =>
     drizzle
       .select({ stage: t.stages, tenantId: t.jobs.tenantId, privacy: t.jobs.privacy })
@@ -48,7 +48,7 @@ export function sqliteStages(
     }
   }
 
-  const stages: Store["stages"] = {
+  const stages: Omit<Store["stages"], "progress"> = {
     async insert(stage, specBytes, first) {
       const { tenantId: _tenant, privacy: _privacy, ...row } = stage;
       const artefacts = [{ digest: stage.specDigest, bytes: specBytes }, ...stage.definition.artefacts];

@@ -58,7 +58,13 @@ export function openSqliteStore(path: string, options: GroupCommitOptions = {}):
     },
     jobEvents: jobEvents(database, commits),
     idempotency: idempotency(database, commits),
-    stages,
+    stages: {
+      ...stages,
+      async progress(id) {
+        commits.flush();
+        return progress(id);
+      },
+    },
     work: sqliteWork(sqlite, commits, reads),
     donors: donors(database, commits),
     observations: observations(database, commits),
