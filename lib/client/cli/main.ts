@@ -1,0 +1,102 @@
+/** The command line: `npx flux …`. The SDK underneath; every failure is one line that says what to do. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { isFluxError } from "#lib/protocol/errors.ts";
+import { cancelJob, listJobs, showJob } from "./jobs.ts";
+import { say } from "./output.ts";
+
+const program = new Command("flux")
+  .description("Machine learning on lent browsers, on data that they cannot read")
+  .option("--url <url>", "the coordinator (FLUX_URL; http://localhost:3000)")
+  .option("--key <key>", "API key (FLUX_KEY, or what `flux login` kept)")
+  .option("--json", "answers as JSON on standard output")
+  .showHelpAfterError();
+
+const format = () =>
+  new Option("-f, --format <format>", "by the file's ending when left out").choices(ResultFormat.options);
+
+program
+  .command("login")
+  .description("try an API key and keep it for this server")
+  .action(async (_options, command: Command) => (await import("./login.ts")).login(command.optsWithGlobals()));
+
+program
+  .command("submit <model> <dataset>")
+  .description("upload, plan, run, and write the results to a file")
+  .addOption(
+    new Option("--privacy <privacy>", "who may see the data").choices(["encrypted", "public"]).default("encrypted"),
+  )
+  .option("--label <column>", "the column that holds the right answers")
+  .option("--id <column>", "the column that names the records")
+  .option("--columns <names>", "features, in the order of the model's input, separated by commas")
+  .option("--scale <factor>", "the model reads value × factor; 1/255 for images stored 0..255", fraction)
+  .option("--name <name>", "what the job is called")
+  .option("--min-fidelity <share>", "least share of records with the plain model's answer", fraction)
+  .option("--accept-fidelity", "run whatever the fidelity is")
+  .option("--dry-run", "show the plan and keep nothing")
+  .option("--no-watch", "do not wait for the results")
+  .option("-o, --output <file>", "where the results go")
+  .addOption(format())
+  .action(async (model: string, dataset: string, _options, command: Command) =>
+    (await import("./submit.ts")).submit(model, dataset, command.optsWithGlobals()),
+  );
+
+program
+  .command("jobs")
+  .description("list jobs, newest first")
+  .option("--limit <count>", "how many", count, 20)
+  .action((_options, command: Command) => listJobs(command.optsWithGlobals()));
+
+program
+  .command("job <id>")
+  .description("one job: status, counts, what it waits for")
+  .option("-w, --watch", "follow it to its end")
+  .action((id: string, _options, command: Command) => showJob(id, command.optsWithGlobals()));
+
+program
+  .command("results <id>")
+  .description("download results, one row a record, in dataset order")
+  .option("-o, --output <file>", "standard output when left out")
+  .addOption(format())
+  .action(async (id: string, _options, command: Command) =>
+    (await import("./results.ts")).results(id, command.optsWithGlobals()),
+  );
+
+program
+  .command("cancel <id>")
+  .description("cancel a job that has not ended")
+  .action((id: string, _options, command: Command) => cancelJob(id, command.optsWithGlobals()));
+
+program
+  .command("donate")
+  .description("lend this machine, in browser tabs without a window")
+  .requiredOption("--headless <count>", "how many tabs", count)
+  .action(async (_options, command: Command) => (await import("./donate.ts")).donate(command.optsWithGlobals()));
+
+program
+  .command("doctor")
+  .description("check what works from here")
+  .action(async (_options, command: Command) => (await import("./doctor.ts")).doctor(command.optsWithGlobals()));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!isFluxError(error)) throw error;
+  say(`flux: ${error.detail}`);
+  for (const { param, detail } of error.errors?.slice(1) ?? []) say(`  ${param}: ${detail}`);
+  process.exitCode = 1;
+}
+
+/** "0.5" or "1/255". */
+function fraction(text: string): number {
+  const [numerator, denominator = "1", ...rest] = text.split("/");
+  const value = Number(numerator) / Number(denominator);
+  if (rest.length > 0 || !Number.isFinite(value)) throw new InvalidArgumentError("a number like 0.5 or 1/255");
+  return value;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("a whole number from 1");
+  return value;
+}

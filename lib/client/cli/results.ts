@@ -1,0 +1,55 @@
+/** `flux results ID`: downloads, streamed to a file or to standard output. */
+import { createWriteStream } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import { JobId } from "#lib/protocol/ids.ts";
+import type { FluxClient } from "../flux-client.ts";
+import { say } from "./output.ts";
+import { connect, type GlobalOptions } from "./settings.ts";
+
+export interface ResultsOptions extends GlobalOptions {
+  readonly output?: string;
+  readonly format?: ResultFormat;
+}
+
+export async function results(id: string, options: ResultsOptions): Promise<void> {
+  const { client } = await connect(options);
+  const format = formatOf(options.format, options.output);
+  if (options.output === undefined) {
+    const response = await client.results(jobIdOf(id), format);
+    if (response.body) await pipeline(response.body, process.stdout, { end: false });
+    return;
+  }
+  await writeResults(client, jobIdOf(id), format, options.output);
+  say(`Results: ${options.output}`);
+}
+
+/** Whole or not at all: written beside the wanted file and renamed. */
+export async function writeResults(client: FluxClient, id: JobId, format: ResultFormat, path: string): Promise<void> {
+  const response = await client.results(id, format);
+  if (!response.body) throw new FluxError("internal", "The server answered without results: try again.");
+  const partial = `${path}.part`;
+  try {
+    await pipeline(response.body, createWriteStream(partial));
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+/** As stated, else by the file's ending, else CSV. */
+export function formatOf(stated: ResultFormat | undefined, path: string | undefined): ResultFormat {
+  if (stated !== undefined) return stated;
+  const ending = path?.split(".").at(-1);
+  const known = ResultFormat.safeParse(ending === "npz" ? "npy" : ending);
+  return known.success ? known.data : "csv";
+}
+
+export function jobIdOf(text: string): JobId {
+  const id = JobId.safeParse(text);
+  if (id.success) return id.data;
+  throw new FluxError("invalid_request", `"${text}" is not a job's id: they look like job_… (see \`flux jobs\`).`);
+}

@@ -1,0 +1,99 @@
+/** `flux submit MODEL DATASET`: uploads, shows the plan, submits, watches, and writes the results. */
+import { openAsBlob } from "node:fs";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import type { CreateJob, JobResource, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import type { FilePurpose } from "#lib/protocol/api/uploads.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import type { FluxClient } from "../flux-client.ts";
+import { describeDataset, describeModel, describePlan, print, printJson, say } from "./output.ts";
+import { jobLine, progressLine } from "./progress.ts";
+import { formatOf, writeResults } from "./results.ts";
+import { connect, type GlobalOptions } from "./settings.ts";
+
+export interface SubmitOptions extends GlobalOptions {
+  readonly privacy: "encrypted" | "public";
+  readonly label?: string;
+  readonly id?: string;
+  readonly columns?: string;
+  readonly scale?: number;
+  readonly name?: string;
+  readonly minFidelity?: number;
+  readonly acceptFidelity?: boolean;
+  readonly dryRun?: boolean;
+  /** Commander's --no-watch. */
+  readonly watch: boolean;
+  readonly output?: string;
+  readonly format?: ResultFormat;
+}
+
+export async function submit(modelPath: string, datasetPath: string, options: SubmitOptions): Promise<void> {
+  const { client, url } = await connect(options);
+  const format = formatOf(options.format, options.output);
+  const modelFile = await upload(client, modelPath, "model");
+  const model = await client.createModel({ file_id: modelFile.id });
+  say(describeModel(model));
+  const dataFile = await upload(client, datasetPath, "dataset");
+  const dataset = await client.createDataset({
+    file_id: dataFile.id,
+    ...(options.label === undefined ? {} : { label_column: options.label }),
+    ...(options.id === undefined ? {} : { id_column: options.id }),
+    ...(options.columns === undefined ? {} : { columns: options.columns.split(",") }),
+    ...(options.scale === undefined ? {} : { scale: options.scale }),
+  });
+  say(describeDataset(dataset));
+  for (const warning of dataset.warnings) say(`note: ${warning}`);
+
+  const request = {
+    model: model.id,
+    dataset: dataset.id,
+    privacy: options.privacy,
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
+    ...(options.acceptFidelity ? { accept_fidelity: true } : {}),
+  } satisfies Partial<CreateJob>;
+  if (options.dryRun) {
+    const { plan } = await client.planJob(request);
+    if (options.json) printJson(plan);
+    else for (const line of describePlan(plan)) print(line);
+    return;
+  }
+  if (options.privacy === "encrypted") say("Planning: compiling the model and rehearsing it on encrypted records…");
+  const job = await client.createJob(request, { idempotencyKey: crypto.randomUUID() });
+  if (job.plan) for (const line of describePlan(job.plan)) say(line);
+  say(`${url}${job.urls.page}`);
+  if (!options.watch) {
+    if (options.json) printJson(job);
+    else print(job.id);
+    return;
+  }
+  const done = await watchJob(client, job);
+  const path = options.output ?? `${job.id}.${format}`;
+  await writeResults(client, done.id, format, path);
+  say(`Results: ${path}`);
+  if (options.json) printJson(done);
+}
+
+/** Follows a job to its end. Throws the job's error when it failed. */
+export async function watchJob(client: FluxClient, job: JobResource): Promise<JobResource> {
+  const line = progressLine(process.stderr);
+  const done = await client
+    .waitForJob(job.id, { onProgress: (now) => line.show(jobLine(now)) })
+    .finally(() => line.end());
+  if (done.status === "completed") return done;
+  if (done.status === "canceled") throw new FluxError("conflict", `${done.id} was cancelled.`);
+  const { detail } = done.error ?? { detail: "It failed without saying why; look at the server's log." };
+  throw new FluxError("conflict", `${done.id} failed: ${detail}`);
+}
+
+async function upload(client: FluxClient, path: string, purpose: FilePurpose) {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile()) throw new FluxError("invalid_request", `There is no file ${path}: check the path.`);
+  const line = progressLine(process.stderr);
+  line.show(`Uploading ${basename(path)} (${(found.size / 1e6).toFixed(1)} MB)…`);
+  try {
+    return await client.uploadFile(await openAsBlob(path), basename(path), purpose);
+  } finally {
+    line.end();
+  }
+}
