@@ -70,8 +70,9 @@ export async function planEncrypted(
   calibration: CalibrationRecords,
   options: PlanOptions,
 ): Promise<EncryptedPlan> {
-  const aim = options.aim ?? Math.min(MAX_AIM, Math.max(DEFAULT_AIM, options.minFidelity ?? DEFAULT_MIN_FIDELITY));
-  const compiled = await compilePlan(graphs, calibration, { ...options, aim });
+  const wanted = options.minFidelity ?? DEFAULT_MIN_FIDELITY;
+  const aim = options.aim ?? Math.min(MAX_AIM, Math.max(DEFAULT_AIM, wanted));
+  const compiled = await compilePlan(graphs, calibration, { leastAim: wanted, ...options, aim });
   const rehearsals = await rehearse(graphs, compiled, calibration, options.prepare, options.wasmUrl);
   const sameAnswers = Math.min(...rehearsals.map(({ fidelity }) => fidelity.sameAnswers));
   return { ...compiled, rehearsals, sameAnswers };

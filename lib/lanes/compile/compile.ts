@@ -31,9 +31,11 @@ export interface CalibrationRecords {
 }
 
 export interface CompileOptions {
-  /** Share of answers that quantisation and noise may not change; the fidelity of fitted activations comes on top. Default 0.998. */
+  /** Share of answers that quantisation and noise may not change; the fidelity of fitted activations comes on top. Default 0.999. */
   readonly aim?: number;
-  /** Room in the modulus beyond the outputs seen in calibration. Default 1.5. */
+  /** What the aim may be lowered to where that keeps payloads small. Default: no bound of its own. */
+  readonly leastAim?: number;
+  /** Room in the modulus beyond the outputs seen in calibration. Default 1.25. */
   readonly margin?: number;
   /** Ring degrees to choose from. Default all. */
   readonly degrees?: readonly number[];
@@ -99,8 +101,7 @@ const DECRYPT_US_PER_VALUE_AND_PRIME = 0.8;
 /** A plain float32 model in WASM, one thread. */
 const PLAIN_MULTIPLY_ADDS_PER_MS = 4e6;
 
-/** What 99.8 % expected same answers cost the digits network: 102 bits; 99.9 % are 114 bits, 99.95 % 128. */
-export const DEFAULT_AIM = 0.998;
+export const DEFAULT_AIM = 0.999;
 
 const FIT_SAMPLES = 512;
 const CHECK_SAMPLES = 1024;
@@ -128,7 +129,7 @@ export async function compilePlan(
   }
   const input = inputTransform(used, normalized, calibration, options);
   const place = new Map(used.map((feature, i) => [feature, i]));
-  const members = normalized.map((model) => {
+  const members = normalized.map((model, i) => {
     const positions = model.normal.features.map((feature) => place.get(feature)!);
     const transform: InputTransform = {
       center: Float64Array.from(positions, (at) => input.center[at]!),
@@ -143,13 +144,18 @@ export async function compilePlan(
         );
       }),
     });
-    return { positions, model: new MemberModel(model, transform, encoded(fit), encoded(check)), check: encoded(check) };
+    const encodedCheck = encoded(check);
+    const member = new MemberModel(model, transform, encoded(fit), encodedCheck);
+    const real = runTail(model.tail, member.plainOutputs(encodedCheck), check.count);
+    const approximation = compareOutputs(graphs[i]!, plainOutputs(graphs[i]!, check), real, check.count);
+    return { positions, model: member, approximation };
   });
   const choice = searchParameters(
     members.map(({ model }) => model),
     {
-      aim: options.aim ?? DEFAULT_AIM,
-      margin: options.margin ?? 1.5,
+      aims: members.map(({ approximation }) => aimBeside(approximation, options.aim ?? DEFAULT_AIM)),
+      leastAim: options.leastAim ?? 0,
+      margin: options.margin ?? 1.25,
       degrees: options.degrees ?? RING_DEGREES,
       records: options.records,
       random: options.random ?? Math.random,
@@ -158,16 +164,15 @@ export async function compilePlan(
   const { ring, encode } = choice;
   const compiled: CompiledMember[] = [];
   const planMembers: KeyholderPlan["members"] = [];
-  for (const [i, { positions, model, check: encodedCheck }] of members.entries()) {
+  for (const [i, { positions, model, approximation }] of members.entries()) {
     const { weights, digits } = choice.members[i]!;
     const scales = { encode, weights };
-    const quantized = model.quantize(weights, digits);
+    const { quantized, sameAnswers, rmsError } = choice.simulated[i]!;
     const places = { position: positions, total: used.length };
     const { program, scaleOut } = emitProgram(model, quantized, scales, digits, ring, places);
     const programBytes = encodeProgram(program);
     const digest = await programDigest(programBytes);
     const { tail, fitted } = model.normalized;
-    const real = runTail(tail, model.plainOutputs(encodedCheck), check.count);
     compiled.push({
       program,
       programBytes,
@@ -176,8 +181,8 @@ export async function compilePlan(
         squares: model.squares,
         fittedActivations: fitted,
         weightDigits: digits,
-        approximation: compareOutputs(graphs[i]!, plainOutputs(graphs[i]!, check), real, check.count),
-        quantization: choice.simulated[i]!,
+        approximation,
+        quantization: { sameAnswers, rmsError },
         programBytes: programBytes.length,
         donorMicrosecondsPerLane: donorMicrosecondsPerLane(program),
       },
@@ -191,7 +196,7 @@ export async function compilePlan(
       center: [...model.outputCenter],
       expectedMax: model.outputMax,
       capacity: 2 ** (modulusBits(ring.primes) - 1) / scaleOut,
-      precisionBits: Math.round(-Math.log2(Math.max(choice.simulated[i]!.rmsError, 2 ** -60))),
+      precisionBits: Math.round(-Math.log2(Math.max(rmsError, 2 ** -60))),
       tail: encodeTail(tail),
     });
   }
@@ -215,6 +220,11 @@ export async function compilePlan(
     members: planMembers,
   };
   return { plan, members: compiled, cost: costReport(plan, compiled, normalized) };
+}
+
+/** Where fitted activations change answers anyway, quantisation may change an eighth as many: bits would buy nothing there. */
+function aimBeside(approximation: Fidelity, aim: number): number {
+  return Math.min(aim, 1 - (1 - approximation.sameAnswers) / 8);
 }
 
 // ---------------------------------------------------------------- records

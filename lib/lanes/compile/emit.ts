@@ -74,15 +74,16 @@ export function emitProgram(
 }
 
 /** Integers as one digit, or as two: w = low + 128·high with low in −64..63. */
-function toDigits(k: number, m: number, integers: Int32Array, digits: 1 | 2): WeightMatrix {
+function toDigits(k: number, m: number, integers: ArrayLike<number>, digits: 1 | 2): WeightMatrix {
   if (digits === 1) return { k, m, digitBits: 0, digits: [Int8Array.from(integers)] };
   const low = new Int8Array(k * m);
   const high = new Int8Array(k * m);
-  integers.forEach((weight, i) => {
+  for (let i = 0; i < k * m; i++) {
+    const weight = integers[i]!;
     const rest = ((((weight + 64) % 128) + 128) % 128) - 64;
     low[i] = rest;
     high[i] = (weight - rest) / 128;
-  });
+  }
   return { k, m, digitBits: DIGIT_BITS, digits: [low, high] };
 }
 

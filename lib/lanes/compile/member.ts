@@ -6,7 +6,14 @@ import { type BlockLayer, findBlocks } from "./blocks.ts";
 import { type Decisions, decisionsOf, ErrorProfile } from "./error-profile.ts";
 import type { Forms } from "./forms.ts";
 import type { NormalizedGraph } from "./normal-form.ts";
-import { type InputStatistics, inputStatistics, type QuantizedLayer, quantizeLayer } from "./quantize.ts";
+import {
+  biasKeepingMeans,
+  type InputStatistics,
+  inputStatistics,
+  type QuantizedLayer,
+  roundMatrices,
+} from "./quantize.ts";
+import { refitMatrices } from "./refit.ts";
 
 /** What the search chooses: the encoding scale and, per affine layer, integers per unit of weight. */
 export interface Scales {
@@ -47,6 +54,7 @@ export class MemberModel {
   readonly outputCenter: Float64Array;
   /** Largest distance of an output from its centre on the samples. */
   readonly outputMax: number;
+  private readonly fit: CheckSet;
   private readonly check: CheckSet;
   private readonly decisions: Decisions;
   /** `[output]` columns on the check set in real arithmetic. */
@@ -55,6 +63,7 @@ export class MemberModel {
   /** `fit` and `check` hold this member's encrypted features, already transformed to x̃. */
   constructor(normalized: NormalizedGraph, transform: InputTransform, fit: CheckSet, check: CheckSet) {
     this.normalized = normalized;
+    this.fit = fit;
     this.check = check;
     const { normal } = normalized;
     const stages = [...normal.layers.map(({ forms, carried }) => ({ forms, squared: forms.rows - carried }))];
@@ -99,10 +108,35 @@ export class MemberModel {
     return this.outputScaleBits(scales) + Math.log2(2 * this.outputMax * margin);
   }
 
-  quantize(weights: readonly number[], digits: readonly (1 | 2)[]): QuantizedLayer[] {
-    return this.layers.map(({ blocks, statistics, means }, depth) =>
-      quantizeLayer(blocks, statistics, means, weights[depth]!, DIGIT_LIMIT[digits[depth]!]),
-    );
+  /**
+   * The layers as they will be computed, one after another: each is adapted to what the ones before it leave under encryption noise of
+   * `noise` slot units, then rounded. A layer without digits stays real.
+   */
+  quantize(
+    scales: Scales,
+    digits: readonly (1 | 2 | undefined)[],
+    noise: number,
+    random: () => number,
+  ): QuantizedLayer[] {
+    const { columns, count } = this.fit;
+    let real: readonly Float64Array[] = columns;
+    let path: readonly Float64Array[] = withNoise(columns, noise / scales.encode, random);
+    return this.layers.map(({ blocks, squared, statistics, means }, depth): QuantizedLayer => {
+      const weights = depth === 0 ? blocks.matrices.map((matrix) => matrix.weights) : refitMatrices(blocks, real, path);
+      const untouched = path === real && digits[depth] === undefined;
+      const scale = scales.weights[depth]!;
+      const kind = digits[depth];
+      const [matrices, unit] =
+        kind === undefined
+          ? [weights, 1]
+          : [roundMatrices(blocks, weights, statistics, scale, DIGIT_LIMIT[kind]), 1 / scale];
+      const bias = biasKeepingMeans(blocks, matrices, unit, means, Float64Array.from(path, mean));
+      if (depth < this.squares) {
+        real = applyReal(blocks, squared, real, count);
+        path = untouched ? real : applyBlocks(blocks, matrices, unit, bias, squared, path, count);
+      }
+      return { matrices, unit, bias };
+    });
   }
 
   /**
@@ -114,22 +148,20 @@ export class MemberModel {
     noise: number,
     random: () => number,
   ): { readonly noise: number; readonly layers: number[] } {
-    const exact = this.layers.map(() => undefined);
-    const noisy = this.simulate(exact, scales.weights, noise / scales.encode, random);
-    const layers = this.layers.map(({ blocks, statistics, means }, depth) => {
-      const scale = scales.weights[depth]!;
-      const quantized = quantizeLayer(blocks, statistics, means, scale, DIGIT_LIMIT[2]);
-      return meanSquare(
-        this.realOutputs,
-        this.simulate(
-          exact.map((_, at) => (at === depth ? quantized : undefined)),
-          scales.weights,
+    const errorOf = (digits: readonly (2 | undefined)[], level: number) => {
+      const quantized = this.quantize(scales, digits, level, random);
+      return meanSquare(this.realOutputs, this.simulate(quantized, level / scales.encode, random));
+    };
+    const none = this.layers.map(() => undefined);
+    return {
+      noise: errorOf(none, noise),
+      layers: this.layers.map((_, depth) =>
+        errorOf(
+          none.map((__, at) => (at === depth ? 2 : undefined)),
           0,
-          random,
         ),
-      );
-    });
-    return { noise: meanSquare(this.realOutputs, noisy), layers };
+      ),
+    };
   }
 
   /** Quantised and under encryption noise against real arithmetic, on the check set. */
@@ -139,7 +171,7 @@ export class MemberModel {
     noise: number,
     random: () => number,
   ): ErrorProfile {
-    const outputs = this.simulate(quantized, scales.weights, noise / scales.encode, random);
+    const outputs = this.simulate(quantized, noise / scales.encode, random);
     const errors = outputs.map((column, i) => column.map((value, s) => value - this.realOutputs[i]![s]!));
     return new ErrorProfile(this.realOutputs, errors, this.decisions);
   }
@@ -155,21 +187,12 @@ export class MemberModel {
     return values;
   }
 
-  private simulate(
-    quantized: readonly (QuantizedLayer | undefined)[],
-    weights: readonly number[],
-    noise: number,
-    random: () => number,
-  ): readonly Float64Array[] {
+  private simulate(quantized: readonly QuantizedLayer[], noise: number, random: () => number): readonly Float64Array[] {
     const { columns, count } = this.check;
-    let values: readonly Float64Array[] =
-      noise === 0 ? columns : columns.map((column) => column.map((value) => value + noise * gaussian(random)));
+    let values = withNoise(columns, noise, random);
     this.layers.forEach(({ blocks, squared }, depth) => {
-      const layer = quantized[depth];
-      values =
-        layer === undefined
-          ? applyReal(blocks, squared, values, count)
-          : applyBlocks(blocks, layer.matrices, 1 / weights[depth]!, layer.bias, squared, values, count);
+      const { matrices, unit, bias } = quantized[depth]!;
+      values = applyBlocks(blocks, matrices, unit, bias, squared, values, count);
     });
     return values;
   }
@@ -279,6 +302,12 @@ function meanSquare(a: readonly Float64Array[], b: readonly Float64Array[]): num
     count += column.length;
   });
   return sum / Math.max(1, count);
+}
+
+/** Columns with independent noise of this deviation on every value. */
+function withNoise(columns: readonly Float64Array[], deviation: number, random: () => number): readonly Float64Array[] {
+  if (deviation === 0) return columns;
+  return columns.map((column) => column.map((value) => value + deviation * gaussian(random)));
 }
 
 /** Standard normal (Box and Muller). */

@@ -56,24 +56,25 @@ export function inputStatistics(
   });
 }
 
-/** Integer matrices of a layer, `[k, m]` each, and the bias that makes up for the mean of what rounding changed. */
+/** A layer as it will be computed: matrices in units of `unit`, and a bias that keeps the outputs' means. */
 export interface QuantizedLayer {
-  readonly matrices: readonly Int32Array[];
+  /** `[k, m]` each: integers, or real weights with unit 1. */
+  readonly matrices: readonly ArrayLike<number>[];
+  readonly unit: number;
   /** `[rows]` in real units. */
   readonly bias: Float64Array;
 }
 
-/** Quantises at `scale` integers per unit, every integer within ±limit. */
-export function quantizeLayer(
+/** Rounds matrices to `scale` integers per unit of weight, every integer within ±limit. */
+export function roundMatrices(
   layer: BlockLayer,
+  weights: readonly Float64Array[],
   statistics: readonly InputStatistics[],
-  means: Float64Array,
   scale: number,
   limit: number,
-): QuantizedLayer {
-  const matrices = layer.matrices.map((matrix, index) => {
-    const { k, m } = matrix;
-    const rest = matrix.weights.map((weight) => weight * scale);
+): Int32Array[] {
+  return layer.matrices.map(({ k, m }, index) => {
+    const rest = weights[index]!.map((weight) => weight * scale);
     const integers = new Int32Array(k * m);
     for (const { first, size, factor } of statistics[index]!.chunks) {
       for (let i = 0; i < size; i++) {
@@ -94,22 +95,31 @@ export function quantizeLayer(
     }
     return integers;
   });
+}
+
+/** The bias with which changed matrices on inputs of mean `pathMeans` give the means that the layer has on inputs of mean `realMeans`. */
+export function biasKeepingMeans(
+  layer: BlockLayer,
+  matrices: readonly ArrayLike<number>[],
+  unit: number,
+  realMeans: Float64Array,
+  pathMeans: Float64Array,
+): Float64Array {
   const bias = layer.constant.slice();
   for (const block of layer.blocks) {
     const { k, m, weights } = layer.matrices[block.matrix]!;
-    const integers = matrices[block.matrix]!;
+    const changed = matrices[block.matrix]!;
     for (let row = 0; row < k; row++) {
       const input = block.inputs[row]!;
       if (input < 0) continue;
-      const mean = means[input]!;
       for (let column = 0; column < m; column++) {
+        const at = row * m + column;
         const output = block.outputs[column]!;
-        const change = weights[row * m + column]! - integers[row * m + column]! / scale;
-        bias[output] = bias[output]! + change * mean;
+        bias[output] = bias[output]! + weights[at]! * realMeans[input]! - changed[at]! * unit * pathMeans[input]!;
       }
     }
   }
-  return { matrices, bias };
+  return bias;
 }
 
 /** U of H⁻¹ = Uᵀ·U for H = moments (lower triangle) + damping. */

@@ -9,11 +9,14 @@
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { ErrorProfile } from "./error-profile.ts";
 import { DIGIT_LIMIT, type MemberModel, type Scales } from "./member.ts";
+import type { QuantizedLayer } from "./quantize.ts";
 import { choosePrimes, maxModulusBits, modulusBits, type PlanRing, slotNoise, wireBits } from "./rings.ts";
 
 export interface SearchOptions {
-  /** Wanted share of same answers, quantised and noisy against real arithmetic. */
-  readonly aim: number;
+  /** Per member: wanted share of same answers, quantised and noisy against real arithmetic. */
+  readonly aims: readonly number[];
+  /** What the aims may be lowered to, to stay within `GOAL_BITS`. */
+  readonly leastAim: number;
   /** Room in the modulus beyond the largest output seen on the samples. */
   readonly margin: number;
   readonly degrees: readonly number[];
@@ -27,8 +30,14 @@ export interface Choice {
   readonly encode: number;
   /** Per member: integers per unit of weight and digits, per layer. */
   readonly members: readonly { readonly weights: readonly number[]; readonly digits: readonly (1 | 2)[] }[];
-  /** Per member, on the check set: same answers and root mean square error against real arithmetic. */
-  readonly simulated: readonly { readonly sameAnswers: number; readonly rmsError: number }[];
+  readonly simulated: readonly Simulated[];
+}
+
+/** A member's layers at chosen scales and, on the check set, their same answers and root mean square error against real arithmetic. */
+export interface Simulated {
+  readonly quantized: readonly QuantizedLayer[];
+  readonly sameAnswers: number;
+  readonly rmsError: number;
 }
 
 /** Scales at which the errors' sources are measured. */
@@ -37,7 +46,7 @@ const ENCODE_RANGE = { least: 2 ** 6, most: 2 ** 40 } as const;
 
 /** Throws FluxError("plan_too_deep" | "plan_impossible") where no ring carries the model. */
 export function searchParameters(members: readonly MemberModel[], options: SearchOptions): Choice {
-  const tuners = members.map((member) => new Tuner(member, options));
+  const tuners = members.map((member, i) => new Tuner(member, options.aims[i]!, options));
   const degrees = options.degrees.filter((n) => tuners.every((tuner) => tuner.leastBits <= maxModulusBits(n)));
   if (degrees.length === 0) {
     const depth = Math.max(...members.map((member) => member.squares));
@@ -51,8 +60,8 @@ export function searchParameters(members: readonly MemberModel[], options: Searc
       .map((n) => candidate(tuners, n, digits, options))
       .filter((found) => found !== undefined)
       .sort((a, b) => a.cost - b.cost);
-    for (const { n, bits } of candidates) {
-      const choice = confirm(tuners, n, bits, digits, options);
+    for (const each of candidates) {
+      const choice = confirm(tuners, each, digits);
       if (choice !== undefined) return choice;
     }
   }
@@ -62,20 +71,29 @@ export function searchParameters(members: readonly MemberModel[], options: Searc
   );
 }
 
+/** Bits of modulus that a plan should not exceed by its number of squares: primes of together 36, 72 and 144 bits, 9, 18 and 36 bytes per
+ * input value. Primes are a little smaller than their bits say. */
+const GOAL_BITS: readonly number[] = [35.5, 71.5, 143.5];
+/** To keep to the goal, so many times the changed answers of the aim are taken. */
+const GOAL_TOLERANCE = 4;
+
 interface Candidate {
   readonly n: number;
   readonly bits: number;
+  /** Per member: the share of same answers that a simulation has to confirm. */
+  readonly aims: readonly number[];
   readonly cost: number;
 }
 
 /** The bits that a degree is expected to need, by the error model, and the bytes that they cost. */
 function candidate(tuners: readonly Tuner[], n: number, digits: 1 | 2, options: SearchOptions): Candidate | undefined {
   const limit = maxModulusBits(n);
-  const bits = Math.max(...tuners.map((tuner) => tuner.expectedBits(slotNoise(n), limit, digits)));
+  const wanted = tuners.map((tuner) => tuner.wanted(slotNoise(n), limit, digits));
+  const bits = Math.max(...wanted.map((want) => want.bits));
   const ring = bits <= limit ? choosePrimes(n, bits) : undefined;
   if (ring === undefined) return undefined;
   const batches = options.records === undefined ? 1 / n : Math.ceil(options.records / (n / 2));
-  return { n, bits, cost: batches * n * wireBits(ring.primes) };
+  return { n, bits, aims: wanted.map(({ aim }) => aim), cost: batches * n * wireBits(ring.primes) };
 }
 
 /** Bits added after a simulation that falls short, and how often. */
@@ -83,23 +101,17 @@ const STEP_BITS = 2;
 const MAX_STEPS = 8;
 
 /** Simulates a candidate, with a few bits more each time it falls short of the aim. */
-function confirm(
-  tuners: readonly Tuner[],
-  n: number,
-  expectedBits: number,
-  digits: 1 | 2,
-  options: SearchOptions,
-): Choice | undefined {
+function confirm(tuners: readonly Tuner[], { n, bits, aims }: Candidate, digits: 1 | 2): Choice | undefined {
   const noise = slotNoise(n);
   for (let step = 0; step < MAX_STEPS; step++) {
-    const ring = choosePrimes(n, expectedBits + step * STEP_BITS);
+    const ring = choosePrimes(n, bits + step * STEP_BITS);
     if (ring === undefined) return undefined;
     // All members read the same ciphertexts: the finest encoding that any of them wants; each spends its own bits on weights.
     const available = modulusBits(ring.primes);
     const encode = Math.max(...tuners.map((tuner) => tuner.allocate(noise, available, digits).encode));
     const scales = tuners.map((tuner) => tuner.allocate(noise, available, digits, encode));
     const simulated = scales.map((scale, i) => tuners[i]!.simulate(scale, noise, digits));
-    if (simulated.some(({ sameAnswers }) => sameAnswers < options.aim)) continue;
+    if (simulated.some(({ sameAnswers }, i) => sameAnswers < aims[i]!)) continue;
     const members = scales.map(({ weights }, i) => ({ weights, digits: tuners[i]!.digitsFor(weights) }));
     return { ring, encode, members, simulated };
   }
@@ -109,6 +121,7 @@ function confirm(
 /** One member's trade between bits and errors. */
 class Tuner {
   private readonly member: MemberModel;
+  private readonly aim: number;
   private readonly options: SearchOptions;
   /** Error coefficients: mean square = coefficient / scale², for the encoding (per unit of slot noise) and each layer. */
   private readonly noiseCoefficient: number;
@@ -116,18 +129,17 @@ class Tuner {
   /** Errors at the reference scales, and their mean square as the coefficients have it. */
   private readonly reference: { readonly profile: ErrorProfile; readonly meanSquare: number };
 
-  constructor(member: MemberModel, options: SearchOptions) {
+  constructor(member: MemberModel, aim: number, options: SearchOptions) {
     this.member = member;
+    this.aim = aim;
     this.options = options;
     const weights = member.layers.map(({ largestWeight }) => REFERENCE.weightLimit / largestWeight);
     const scales = { encode: REFERENCE.encode, weights };
     const sources = member.errorSources(scales, REFERENCE.noise, options.random);
     this.noiseCoefficient = (sources.noise * REFERENCE.encode ** 2) / REFERENCE.noise ** 2;
     this.layerCoefficients = sources.layers.map((error, i) => error * weights[i]! ** 2);
-    const quantized = member.quantize(
-      weights,
-      weights.map(() => 2),
-    );
+    const digits = weights.map(() => 2 as const);
+    const quantized = member.quantize(scales, digits, REFERENCE.noise, options.random);
     this.reference = {
       profile: member.simulatedErrors(quantized, scales, REFERENCE.noise, options.random),
       meanSquare: this.predictedMeanSquare(scales, REFERENCE.noise),
@@ -144,19 +156,30 @@ class Tuner {
     return weights.map((weight, i) => (weight * this.member.layers[i]!.largestWeight > DIGIT_LIMIT[1] + 0.5 ? 2 : 1));
   }
 
-  simulate(scales: Scales, noise: number, digits: 1 | 2): { sameAnswers: number; rmsError: number } {
+  simulate(scales: Scales, noise: number, digits: 1 | 2): Simulated {
     const limits = digits === 1 ? scales.weights.map(() => 1 as const) : this.digitsFor(scales.weights);
-    const quantized = this.member.quantize(scales.weights, limits);
+    const quantized = this.member.quantize(scales, limits, noise, this.options.random);
     const profile = this.member.simulatedErrors(quantized, scales, noise, this.options.random);
-    return { sameAnswers: profile.sameAnswers(), rmsError: profile.rmsError };
+    return { quantized, sameAnswers: profile.sameAnswers(), rmsError: profile.rmsError };
   }
 
-  /** Fewest bits of modulus at which the error model meets the aim; more than `limit` if there are none. */
-  expectedBits(noise: number, limit: number, digits: 1 | 2): number {
+  /** Bits at which the error model meets the aim; a little less of both where that keeps to the goal for this many squares. */
+  wanted(noise: number, limit: number, digits: 1 | 2): { readonly bits: number; readonly aim: number } {
+    const { aim } = this;
+    const bits = this.expectedBits(noise, limit, digits, aim);
+    const goal = GOAL_BITS[this.member.squares] ?? limit;
+    const least = Math.min(aim, Math.max(1 - GOAL_TOLERANCE * (1 - aim), this.options.leastAim));
+    if (bits <= goal || least === aim) return { bits, aim };
+    const fewer = Math.max(goal, this.expectedBits(noise, limit, digits, least));
+    return fewer < bits ? { bits: fewer, aim: least } : { bits, aim };
+  }
+
+  /** Fewest bits of modulus at which the error model meets an aim; more than `limit` if there are none. */
+  private expectedBits(noise: number, limit: number, digits: 1 | 2, aim: number): number {
     for (let bits = Math.ceil(this.leastBits); bits <= limit; bits++) {
       const predicted = this.predictedMeanSquare(this.allocate(noise, bits, digits), noise);
       const factor = Math.sqrt(predicted / Math.max(this.reference.meanSquare, Number.MIN_VALUE));
-      if (this.reference.profile.sameAnswers(factor) >= this.options.aim) return bits;
+      if (this.reference.profile.sameAnswers(factor) >= aim) return bits;
     }
     return limit + 1;
   }
