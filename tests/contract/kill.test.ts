@@ -2,32 +2,25 @@
  * The coordinator is killed (SIGKILL) again and again while donors send results. After each restart it goes on by itself;
  * in the end every record has its one result, and nothing that a donor saw acknowledged is missing.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
 import { FluxClient } from "#lib/client/flux-client.ts";
 import type { MicrotaskId } from "#lib/protocol/ids.ts";
 import { openSqliteStore } from "#lib/storage/sqlite/store.ts";
+import { freePort, keepDonating, killAndRestart, startKillable } from "#tests/support/killable-coordinator.ts";
 import { csvRecords, linearAnswer, linearModel } from "#tests/support/linear-model.ts";
-import { startNodeDonor } from "#tests/support/node-donor.ts";
 
 /** In CI; `FLUX_TEST_KILLS=20` for the long run. */
 const KILLS = Number(process.env.FLUX_TEST_KILLS ?? 5);
 /** Acknowledged results between two kills. */
 const RESULTS_BETWEEN_KILLS = 4;
 const DONORS = 3;
-const RECONNECT_MS = 100;
 const INPUTS = 8;
 const WEIGHTS = Float32Array.from({ length: INPUTS * 3 }, (_, i) => ((i * 5) % 11) / 8 - 0.5);
 const RECORDS = 20_000;
-
-const Started = z.object({ url: z.string(), firstKey: z.string().nullable() });
 
 describe("a coordinator that is killed", () => {
   let folder: string;
@@ -41,7 +34,7 @@ describe("a coordinator that is killed", () => {
   it(`loses nothing and counts nothing twice, killed ${KILLS} times`, {
     timeout: 60_000 + KILLS * 20_000,
   }, async () => {
-    let server = await start(folder, port);
+    let server = await startKillable(folder, port);
     const { url, firstKey } = server.started;
     const client = new FluxClient({ url, apiKey: firstKey ?? "" });
     const modelFile = await client.uploadFile(new Blob([linearModel(WEIGHTS, INPUTS)]), "linear.onnx", "model");
@@ -56,12 +49,17 @@ describe("a coordinator that is killed", () => {
     let working = true;
     const donors = Array.from({ length: DONORS }, () =>
       keepDonating(
-        url,
-        () => working,
-        (id) => {
-          acknowledged.push(id);
-          if (++sinceKill >= RESULTS_BETWEEN_KILLS) killNow();
+        {
+          url,
+          // Slow by its own account, so that the job is cut into some hundred microtasks.
+          float32MacsPerSecond: 4e7,
+          wantMs: 100,
+          onAccepted: ({ microtaskId }) => {
+            acknowledged.push(microtaskId);
+            if (++sinceKill >= RESULTS_BETWEEN_KILLS) killNow();
+          },
         },
+        () => working,
       ),
     );
 
@@ -71,9 +69,7 @@ describe("a coordinator that is killed", () => {
         killNow = resolve;
       });
       killNow = () => {};
-      server.child.kill("SIGKILL");
-      await once(server.child, "exit");
-      server = await start(folder, port);
+      server = await killAndRestart(server, folder, port);
     }
     const done = await client.waitForJob(job.id, { pollMs: 100 });
     working = false;
@@ -98,7 +94,7 @@ describe("a coordinator that is killed", () => {
     }
     expect(next).toBe(RECORDS);
 
-    const again = await start(folder, port);
+    const again = await startKillable(folder, port);
     const text = await (await client.results(job.id, "jsonl")).text();
     again.child.kill("SIGTERM");
     await once(again.child, "exit");
@@ -114,44 +110,3 @@ describe("a coordinator that is killed", () => {
     expect(wrong).toEqual([]);
   });
 });
-
-async function start(folder: string, port: number) {
-  const script = join(import.meta.dirname, "../support/serve-coordinator.ts");
-  const child: ChildProcess = spawn(process.execPath, [script, folder, String(port)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  for await (const line of createInterface({ input: child.stdout! })) {
-    return { child, started: Started.parse(JSON.parse(line)) };
-  }
-  throw new Error("the coordinator ended before it was ready");
-}
-
-/** A donor that comes back as long as there is work, as a tab does. */
-async function keepDonating(url: string, working: () => boolean, onAccepted: (id: MicrotaskId) => void): Promise<void> {
-  while (working()) {
-    try {
-      const donor = await startNodeDonor({
-        url,
-        // Slow by its own account, so that the job is cut into some hundred microtasks.
-        float32MacsPerSecond: 4e7,
-        wantMs: 100,
-        onAccepted: ({ microtaskId }) => onAccepted(microtaskId),
-      });
-      await donor.ended;
-      await donor.stop();
-    } catch {
-      // The coordinator is down; a tab waits before it asks again, too.
-      await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
-    }
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (typeof address === "string" || !address) throw new Error("no port");
-  return address.port;
-}
