@@ -217,11 +217,13 @@ export const batches = sqliteTable(
 );
 
 /**
- * Every mask seed that was ever used. Two batches under one mask would differ by their messages, so a seed that is here can
- * never be written again: the primary key refuses it. Rows outlive their batches on purpose.
+ * Every mask seed that was ever used, and for which ciphertexts. Two batches under one mask would differ by their messages, so
+ * a seed that is here is never taken for another object. Rows outlive their batches on purpose.
  */
 export const maskSeeds = sqliteTable("mask_seeds", {
   seed: text().primaryKey(),
+  /** The batch's object; the members of an ensemble share it. */
+  objectName: text("object_name").notNull(),
   createdAtMs: createdAtMs(),
 });
 

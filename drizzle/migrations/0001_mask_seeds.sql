@@ -1,5 +1,6 @@
 CREATE TABLE `mask_seeds` (
 	`seed` text PRIMARY KEY NOT NULL,
+	`object_name` text NOT NULL,
 	`created_at_ms` integer NOT NULL
 );
 --> statement-breakpoint

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isFluxError } from "#lib/protocol/errors.ts";
 import type { DonorId } from "#lib/protocol/ids.ts";
 import { freshId } from "#lib/storage/ids.ts";
+import { ObjectName } from "#lib/storage/objects.ts";
 import type { DonorRecord } from "#lib/storage/records.ts";
 import { type Store, SYSTEM } from "#lib/storage/store.ts";
 import {
@@ -250,7 +251,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           await store.work.accept(sampleAcceptance(grant));
         }
         await store.stages.setState(stage.id, "completed");
-        const anew = { ...sampleBatch(stage.id, 0), maskSeed: "ab".repeat(16), keyGeneration: 1 };
+        const objectName = ObjectName.parse("batches/anew/0.1");
+        const anew = { ...sampleBatch(stage.id, 0), objectName, maskSeed: "ab".repeat(16), keyGeneration: 1 };
         await store.stages.replaceBatch(anew);
         expect((await store.work.results(stage.id)).map(({ batch }) => batch)).toEqual([1]);
         expect((await store.stages.batches(stage.id))[0]).toEqual(anew);
@@ -259,14 +261,20 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
 
       it("never takes a mask seed twice, not even after its batch is gone", async () => {
         const stage = sampleStage(mine.tenantId, mine.job.id);
-        const seeded = (batch: number, seed: string) => ({ ...sampleBatch(stage.id, batch), maskSeed: seed });
-        await store.stages.insert(stage, 1, [seeded(0, "00".repeat(16))]);
+        const seeded = (batch: number, seed: string, object: string) => {
+          const objectName = ObjectName.parse(`batches/${stage.id}/${object}`.toLowerCase());
+          return { ...sampleBatch(stage.id, batch), objectName, maskSeed: seed.repeat(16) };
+        };
+        await store.stages.insert(stage, 1, [seeded(0, "00", "first")]);
         const reused = { code: "conflict" };
-        await expect(store.stages.insertBatch(seeded(1, "00".repeat(16)))).rejects.toMatchObject(reused);
-        await store.stages.replaceBatch(seeded(0, "11".repeat(16)));
-        await expect(store.stages.insertBatch(seeded(1, "00".repeat(16)))).rejects.toMatchObject(reused);
-        await expect(store.stages.replaceBatch(seeded(0, "11".repeat(16)))).rejects.toMatchObject(reused);
+        await expect(store.stages.insertBatch(seeded(1, "00", "second"))).rejects.toMatchObject(reused);
+        await store.stages.replaceBatch(seeded(0, "11", "third"));
+        await expect(store.stages.insertBatch(seeded(1, "00", "second"))).rejects.toMatchObject(reused);
+        await expect(store.stages.replaceBatch(seeded(0, "11", "fourth"))).rejects.toMatchObject(reused);
         expect((await store.stages.batches(stage.id)).map(({ maskSeed }) => maskSeed)).toEqual(["11".repeat(16)]);
+        // The members of an ensemble work on the same ciphertexts.
+        const member = sampleStage(mine.tenantId, mine.job.id);
+        await store.stages.insert({ ...member, member: 1 }, 1, [{ ...seeded(0, "11", "third"), stageId: member.id }]);
       });
 
       it("keeps failures, reasons and quarantine", async () => {

@@ -37,13 +37,15 @@ export function sqliteStages(
       .map((row) => BatchRecord.parse(row));
 
   function writeBatch(batch: BatchRecord): void {
-    if (batch.maskSeed !== null) claimSeed(batch.maskSeed, batch.createdAtMs);
+    if (batch.maskSeed !== null) claimSeed(batch.maskSeed, batch);
     drizzle.insert(t.batches).values(batch).run();
   }
 
-  function claimSeed(seed: string, createdAtMs: number): void {
-    const { changes } = drizzle.insert(t.maskSeeds).values({ seed, createdAtMs }).onConflictDoNothing().run();
-    if (changes === 0) {
+  function claimSeed(seed: string, { objectName, createdAtMs }: BatchRecord): void {
+    if (objectName === null) throw new FluxError("conflict", "An encrypted batch needs the object that holds it.");
+    drizzle.insert(t.maskSeeds).values({ seed, objectName, createdAtMs }).onConflictDoNothing().run();
+    const claimed = drizzle.select().from(t.maskSeeds).where(eq(t.maskSeeds.seed, seed)).get();
+    if (claimed?.objectName !== objectName) {
       throw new FluxError("conflict", "This mask seed was used before: encrypt the batch again under a fresh one.");
     }
   }
