@@ -1,6 +1,7 @@
 /** What an operator can set, read once from the environment. Everything has a default: `npm start` needs no variables. */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 
 const Flag = z.enum(["0", "1", "true", "false"]).transform((value) => value === "1" || value === "true");
 
@@ -20,6 +21,8 @@ const Environment = z.object({
     .transform((list) => list.split(",").map((origin) => origin.trim()))
     .pipe(z.array(z.url({ protocol: /^https?$/ })))
     .default([]),
+  /** Donor sockets that one address may open: more for a school or a lab behind one address. */
+  FLUX_SOCKETS_PER_ADDRESS: z.coerce.number().int().min(1).max(100_000).default(SOCKET_LIMITS.socketsPerAddress),
   /** An mmdb file with countries of addresses, in place of the one that ships with Flux. */
   FLUX_COUNTRY_FILE: z.string().optional(),
   /** Bearer token that /metrics asks for; without it, /metrics answers only connections from this machine. */
@@ -38,6 +41,7 @@ export interface Config {
   readonly trustProxy: boolean;
   readonly donorOrigins: readonly string[];
   readonly countryFile: string | null;
+  readonly socketsPerAddress: number;
   readonly metricsToken: string | null;
   /** Folder that holds `.next`, `app` and `public`. */
   readonly projectFolder: string;
@@ -62,6 +66,7 @@ export function readConfig(environment: Record<string, string | undefined>, args
     trustProxy: values.FLUX_TRUST_PROXY,
     donorOrigins: values.FLUX_DONOR_ORIGINS,
     countryFile: values.FLUX_COUNTRY_FILE ?? null,
+    socketsPerAddress: values.FLUX_SOCKETS_PER_ADDRESS,
     metricsToken: values.FLUX_METRICS_TOKEN ?? null,
     projectFolder: resolve(import.meta.dirname, "../.."),
   };

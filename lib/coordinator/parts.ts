@@ -127,14 +127,20 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
   dispatcher.events.on("lease:ended", ({ jobId }) => lifecycle.touch(jobId));
   dispatcher.events.on("stage:completed", ({ jobId }) => lifecycle.stageCompleted(jobId));
   dispatcher.events.on("dispatch:failed", ({ what, error }) => log.error({ err: error, what }, "dispatch failed"));
+  dispatcher.events.on("donor:banned", ({ donorId, refused }) => log.warn({ donorId, refused }, "donor banned"));
 
   const origins = config.publicUrl === null ? [] : [new URL(config.publicUrl).origin];
   const gateway = await openGateway({
     dispatcher,
     store,
-    admission: { allowedOrigins: [...origins, ...config.donorOrigins], trustProxy: config.trustProxy },
+    admission: {
+      allowedOrigins: [...origins, ...config.donorOrigins],
+      trustProxy: config.trustProxy,
+      socketsPerAddress: config.socketsPerAddress,
+    },
     countryOf: await openCountries(config.projectFolder, config.countryFile, log),
   });
+  gateway.events.on("socket:failed", ({ error }) => log.error({ err: error }, "a donor's request failed"));
 
   const services: Services = {
     jobs,

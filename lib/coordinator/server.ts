@@ -17,6 +17,7 @@ import { createMetrics } from "./metrics.ts";
 import { openParts } from "./parts.ts";
 import { registerCoordinator } from "./registry.ts";
 import { ARTEFACT_PREFIX, answerArtefact } from "./rest/artefacts.ts";
+import { observeWork } from "./work-metrics.ts";
 
 export interface RunningServer {
   readonly coordinator: Coordinator;
@@ -41,6 +42,7 @@ type Phase = "starting" | "ready" | "draining";
 export async function startCoordinator({ config, log, preparePages }: ServerOptions): Promise<RunningServer> {
   const parts = await openParts(config, log, Date.now);
   const metrics = createMetrics();
+  observeWork(metrics.registry, parts.dispatcher, parts.gateway);
   let phase: Phase = "starting";
   let pages: Pages | null = null;
 
