@@ -127,6 +127,8 @@ export const DATASET_LIMITS = {
   imageBytes: 64 * MiB,
   imagePixels: 64 * MiB,
   imageSidePixels: 16_384,
+  /** Of one feedback request; it is held whole and applied at once. */
+  feedbackRows: 1_000_000,
   /** Of one record: each is computed on its own. */
   segments: 4_096,
   previewRecords: 5,
