@@ -15,6 +15,13 @@ import { openEntry, readZipDirectory, shown, type ZipEntry } from "./zip.ts";
 
 /** Decoded side by side; decoders work on threads of their own. */
 const CONCURRENT = 4;
+/** A progressive JPEG takes some 4 bytes a pixel while it is decoded. */
+const CONCURRENT_PIXELS = 8 * 1024 * 1024;
+
+interface Decoded {
+  readonly entry: ZipEntry;
+  readonly pixels: Uint8Array<ArrayBuffer>;
+}
 
 export async function readImages(context: IngestContext): Promise<Ingested> {
   const { source, preprocessing, sink, decoders, warnings } = context;
@@ -35,30 +42,43 @@ export async function readImages(context: IngestContext): Promise<Ingested> {
     columns: null,
   };
   checkChannels(setup, channels);
+  if (channels * spec.height * spec.width > DATASET_LIMITS.recordElements) {
+    throw new FluxError(
+      "dataset_too_large",
+      `${spec.width} × ${spec.height} pixels of ${channels} channels are more than ${DATASET_LIMITS.recordElements} values: state the ` +
+        `size that your model wants, preprocessing.images = {"width": 224, "height": 224, "fit": "cover", "channels": "rgb", "layout": "chw"}.`,
+      { param: "images" },
+    );
+  }
   const writer = arrayWriter(sink, setup, "UINT8");
   const ids = idWriter(sink, "file");
   const labels = spec.label === "folder" ? labelWriter(sink, "folder", statedClasses(context)) : null;
   const stated = preprocessing.images !== undefined;
 
-  for (let start = 0; start < entries.length; start += CONCURRENT) {
-    const group = entries.slice(start, start + CONCURRENT);
-    const decoded = await Promise.all(
-      group.map(async (entry) => {
-        const file = await entryBytes(source, entry);
-        const header = checkedHeader(entry, file);
-        if (!stated) checkSameSize(entry, header, first);
-        return decodeEntry(decode, entry, file, spec, channels);
-      }),
-    );
-    for (const [index, pixels] of decoded.entries()) {
-      const entry = group[index]!;
+  let group: Promise<Decoded>[] = [];
+  let groupPixels = 0;
+  async function drain(): Promise<void> {
+    for (const { entry, pixels } of await Promise.all(group)) {
       await writer.writeStored(arranged(pixels, spec, channels));
       ids.add(entry.name, `"${shown(entry.name)}"`);
       labels?.addText(folderOf(entry), `"${shown(entry.name)}"`);
     }
     await ids.flush(false);
     await labels?.flush(false);
+    group = [];
+    groupPixels = 0;
   }
+
+  for (const entry of entries) {
+    const file = await entryBytes(source, entry);
+    const header = checkedHeader(entry, file);
+    if (!stated) checkSameSize(entry, header, first);
+    const pixels = header.width * header.height;
+    if (group.length === CONCURRENT || (group.length > 0 && groupPixels + pixels > CONCURRENT_PIXELS)) await drain();
+    groupPixels += pixels;
+    group.push(decodeEntry(decode, entry, file, spec, channels).then((decoded) => ({ entry, pixels: decoded })));
+  }
+  await drain();
   await ids.flush(true);
   await labels?.flush(true);
   return {

@@ -125,7 +125,8 @@ export const DATASET_LIMITS = {
   unpackedBytes: 64 * GiB,
   /** Of one packed image; it is held whole. */
   imageBytes: 64 * MiB,
-  imagePixels: 64 * MiB,
+  /** A 40-megapixel photo; as a progressive JPEG it takes 160 MB to decode. */
+  imagePixels: 40 * MiB,
   imageSidePixels: 16_384,
   /** Of one feedback request; it is held whole and applied at once. */
   feedbackRows: 1_000_000,

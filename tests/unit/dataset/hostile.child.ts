@@ -7,6 +7,10 @@ import { memorySections } from "#lib/dataset/sections.ts";
 import type { ByteSource } from "#lib/dataset/source.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
 
+const preprocessing = {
+  version: 1 as const,
+  images: { width: 28, height: 28, fit: "cover" as const, channels: "rgb" as const, layout: "chw" as const },
+};
 const [target = "", defence = "on"] = process.argv.slice(2);
 const source = await sourceOf(target);
 const before = process.cpuUsage();
@@ -23,7 +27,7 @@ function peakMiB(): number {
 async function defended() {
   try {
     const decoders = target.endsWith(".zip") ? (await import("#lib/dataset/node/decoders.ts")).nodeDecoders : {};
-    const description = await ingestDataset(source, { fileName: target, decoders }, memorySections());
+    const description = await ingestDataset(source, { fileName: target, decoders, preprocessing }, memorySections());
     return { outcome: "accepted", code: "", detail: `${description.records} records` };
   } catch (error) {
     if (!isFluxError(error)) throw error;

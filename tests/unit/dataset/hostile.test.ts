@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
 import { parquetWriteBuffer } from "hyparquet-writer";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { npy } from "./support.ts";
 
@@ -48,7 +49,7 @@ interface Hostile {
   readonly name: string;
   readonly file: string;
   /** Null: `file` is a made-up source that hostile.child.ts understands. */
-  readonly make: (() => Uint8Array) | null;
+  readonly make: (() => Uint8Array | Promise<Uint8Array>) | null;
   readonly code: string;
   readonly detail: RegExp;
 }
@@ -102,6 +103,13 @@ const cases: readonly Hostile[] = [
     make: () => zipSync({ "huge.png": pngHeader(65_535, 65_535) }),
     code: "dataset_unsafe",
     detail: /"huge.png" is 65535 × 65535 pixels.*make it smaller/,
+  },
+  {
+    name: "progressive JPEG as large as allowed, four times, then a broken one",
+    file: "progressive.zip",
+    make: largeJpegs,
+    code: "dataset_unreadable",
+    detail: /"e.jpg" is not a PNG/,
   },
   {
     name: "SVG under another name",
@@ -235,7 +243,7 @@ describe("refused, cheaply", () => {
   for (const { name, file, make, code, detail } of cases) {
     test(name, async () => {
       const path = make ? join(folder, file) : file;
-      if (make) await writeFile(path, make());
+      if (make) await writeFile(path, await make());
       const outcome = await attack(path);
       worst.cpuMs = Math.max(worst.cpuMs, outcome.cpuMs);
       worst.peakMiB = Math.max(worst.peakMiB, outcome.peakMiB);
@@ -264,6 +272,15 @@ function pngHeader(width: number, height: number): Uint8Array {
   view.setUint32(20, height);
   bytes.set([8, 2], 24);
   return bytes;
+}
+
+async function largeJpegs(): Promise<Uint8Array> {
+  const picture = sharp({ create: { width: 8192, height: 5120, channels: 3, background: "red" } });
+  const jpeg = new Uint8Array(await picture.jpeg({ progressive: true }).toBuffer());
+  return zipSync(
+    { "a.jpg": jpeg, "b.jpg": jpeg, "c.jpg": jpeg, "d.jpg": jpeg, "e.jpg": new Uint8Array(9) },
+    { level: 0 },
+  );
 }
 
 function signatureAt(zip: Uint8Array, signature: number, from = 0): number {
