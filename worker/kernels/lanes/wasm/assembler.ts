@@ -6,8 +6,8 @@
  * WebAssembly Core Specification 2.0, §5 (binary format), with the fixed-width SIMD instructions.
  */
 
-/** Bytes of an expression or of a sequence of instructions. */
-export type Code = readonly number[];
+/** Bytes of an expression or of a sequence of instructions, nested as they were put together; flattened once, at the end. */
+export type Code = number | readonly Code[];
 
 export type ValueType = "i32" | "f64" | "v128";
 
@@ -54,16 +54,16 @@ const f64Bytes = (value: number): number[] => {
 // ---- locals and control -------------------------------------------------------------------------------------------
 
 export const get = (local: Local): Code => [0x20, ...unsignedLeb(local.index)];
-export const set = (local: Local, value: Code): Code => [...value, 0x21, ...unsignedLeb(local.index)];
-export const sequence = (...parts: readonly Code[]): Code => parts.flat();
+export const set = (local: Local, value: Code): Code => [value, 0x21, ...unsignedLeb(local.index)];
+export const sequence = (...parts: readonly Code[]): Code => parts;
 
 /** Repeats `body` while `condition` (evaluated after it) is not zero: a do-while loop. */
-export const doWhile = (body: Code, condition: Code): Code => [0x03, 0x40, ...body, ...condition, 0x0d, 0x00, 0x0b];
-export const when = (condition: Code, body: Code): Code => [...condition, 0x04, 0x40, ...body, 0x0b];
+export const doWhile = (body: Code, condition: Code): Code => [0x03, 0x40, body, condition, 0x0d, 0x00, 0x0b];
+export const when = (condition: Code, body: Code): Code => [condition, 0x04, 0x40, body, 0x0b];
 /** Calls table entry `element` with `args`; `type` is the index of the function type. */
 export const callIndirect = (type: number, element: Code, ...args: readonly Code[]): Code => [
-  ...args.flat(),
-  ...element,
+  args,
+  element,
   0x11,
   ...unsignedLeb(type),
   0x00,
@@ -73,24 +73,17 @@ export const callIndirect = (type: number, element: Code, ...args: readonly Code
 
 const plain =
   (...opcode: readonly number[]) =>
-  (...operands: readonly Code[]): Code => [...operands.flat(), ...opcode];
+  (...operands: readonly Code[]): Code => [operands, opcode];
 const simd = (opcode: number) => plain(SIMD, ...unsignedLeb(opcode));
 const memory =
   (opcode: readonly number[], alignLog2: number) =>
-  (address: Code, offset = 0, value: Code = []): Code => [
-    ...address,
-    ...value,
-    ...opcode,
-    alignLog2,
-    ...unsignedLeb(offset),
-  ];
+  (address: Code, offset = 0, value: Code = []): Code => [address, value, opcode, alignLog2, unsignedLeb(offset)];
 const simdMemory = (opcode: number, alignLog2: number) => memory([SIMD, ...unsignedLeb(opcode)], alignLog2);
 
 export const i32 = {
   const: (value: number): Code => [0x41, ...signedLeb(value)],
   load: memory([0x28], 2),
   store: memory([0x36], 2),
-  eqz: plain(0x45),
   ltU: plain(0x49),
   add: plain(0x6a),
   sub: plain(0x6b),
@@ -103,7 +96,6 @@ export const i32 = {
 export const f64 = {
   const: (value: number): Code => [0x44, ...f64Bytes(value)],
   load: memory([0x2b], 3),
-  mul: plain(0xa2),
 };
 
 export const v128 = {
@@ -117,7 +109,7 @@ export const v128 = {
 };
 
 /** Picks 16 bytes of the 32 bytes of a and b. */
-export const shuffle = (a: Code, b: Code, lanes: readonly number[]): Code => [...a, ...b, SIMD, 0x0d, ...lanes];
+export const shuffle = (a: Code, b: Code, lanes: readonly number[]): Code => [a, b, SIMD, 0x0d, lanes];
 
 export const i8x16 = {
   swizzle: simd(0x0e),
@@ -133,7 +125,6 @@ export const i32x4 = {
   splat: simd(0x11),
   gtS: simd(0x3b),
   shl: simd(0xab),
-  shrS: simd(0xac),
   shrU: simd(0xad),
   add: simd(0xae),
   sub: simd(0xb1),
@@ -171,7 +162,7 @@ export class FunctionBuilder {
   /** Function body as the code section holds it: its locals, its instructions, end. */
   encode(body: Code): number[] {
     const locals = this.locals.flatMap((type) => [1, VALUE_TYPE[type]]);
-    return sized([...unsignedLeb(this.locals.length), ...locals, ...body, 0x0b]);
+    return sized([...unsignedLeb(this.locals.length), ...locals, ...flat(body), 0x0b]);
   }
 }
 
@@ -198,7 +189,7 @@ export function assembleModule(functions: readonly ModuleFunction[]): Uint8Array
   );
   const indices = functions.map((_, index) => unsignedLeb(index));
   const memoryImport = [...name("env"), ...name("memory"), 0x02, 0x00, 0x01];
-  const allFunctions = [0x00, ...i32.const(0), 0x0b, ...vector(indices)];
+  const allFunctions = [0x00, ...flat(i32.const(0)), 0x0b, ...vector(indices)];
   return new Uint8Array([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, vector(types)),
@@ -209,6 +200,12 @@ export function assembleModule(functions: readonly ModuleFunction[]): Uint8Array
     ...section(9, vector([allFunctions])),
     ...section(10, vector(functions.map(({ builder, body }) => builder.encode(body)))),
   ]);
+}
+
+function flat(code: Code, into: number[] = []): number[] {
+  if (typeof code === "number") into.push(code);
+  else for (const part of code) flat(part, into);
+  return into;
 }
 
 const sized = (bytes: readonly number[]): number[] => [...unsignedLeb(bytes.length), ...bytes];
