@@ -356,19 +356,6 @@ export function producersOf(graph: Graph): ReadonlyMap<ValueId, GraphNode> {
   return new Map(graph.nodes.map((node) => [node.output, node]));
 }
 
-/** The nodes that read each value; a node that reads a value twice is listed once. */
-export function consumersOf(graph: Graph): ReadonlyMap<ValueId, readonly GraphNode[]> {
-  const consumers = new Map<ValueId, GraphNode[]>();
-  for (const node of graph.nodes) {
-    for (const id of new Set(inputsOf(node))) {
-      const list = consumers.get(id);
-      if (list) list.push(node);
-      else consumers.set(id, [node]);
-    }
-  }
-  return consumers;
-}
-
 /** Type and shape of a value; throws on an id that is not of this graph (a programming error). */
 export function valueInfo(graph: Pick<Graph, "values">, id: ValueId): ValueInfo {
   const value = graph.values.get(id);
@@ -390,14 +377,6 @@ export function isStatic(shape: Shape): shape is readonly number[] {
 /** Elements per record: the product of all axes but the batch axis. */
 export function recordElements(shape: Shape): number {
   return shape.reduce<number>((product, dim) => (dim === BATCH ? product : product * dim), 1);
-}
-
-/** The shape of one record, for a value whose first axis is the batch axis. */
-export function recordShape(shape: Shape): readonly number[] {
-  const rest = shape.slice(1);
-  if (shape[0] !== BATCH || !isStatic(rest))
-    throw new Error(`${formatShape(shape)} does not start with the batch axis`);
-  return rest;
 }
 
 /** The shape with the batch axis replaced by a number of records. */

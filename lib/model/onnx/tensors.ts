@@ -121,12 +121,16 @@ function decodeList(list: readonly number[] | readonly bigint[], dtype: DType): 
   return data;
 }
 
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 /** Little-endian fixed-width elements; 64-bit integers beyond 2^53 lose their last bits, which only indices could miss. */
 export function decodeRaw(raw: Uint8Array, dtype: DType): Float32Array | Float64Array {
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const width = DTYPE_BYTES[dtype];
   const count = raw.byteLength / width;
   if (dtype === "float32") {
+    // One aligned copy.
+    if (LITTLE_ENDIAN) return new Float32Array(new Uint8Array(raw).buffer);
     const data = new Float32Array(count);
     for (let i = 0; i < count; i++) data[i] = view.getFloat32(4 * i, true);
     return data;

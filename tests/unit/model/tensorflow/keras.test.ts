@@ -1,5 +1,5 @@
 /**
- * Keras files built to Keras' layout (this machine has no Keras to write real ones), against TensorFlow.js; and the layers
+ * Keras files built to Keras' layout (files written by Keras itself are not at hand), against TensorFlow.js; and the layers
  * that TensorFlow.js lacks, against values worked out by hand.
  */
 import { zipSync } from "fflate";

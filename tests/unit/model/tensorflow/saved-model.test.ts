@@ -1,5 +1,5 @@
 /**
- * SavedModels and frozen graphs built to TensorFlow's format (there is no TensorFlow here to write real ones): the graph,
+ * SavedModels and frozen graphs built to TensorFlow's format (files written by TensorFlow itself are not at hand): the graph,
  * functions, signature, variables from the checkpoint, against the same network computed by hand.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
