@@ -42,6 +42,8 @@ const CIPHERTEXT_HEADER_BYTES = 113;
 const SECRET_KEY_HEADER_BYTES = 88;
 const OFFSET = { total: 8, isNtt: 48, polys: 49, n: 57, primes: 65, scale: 73, arrayBytes: 97, words: 105 } as const;
 const ARRAY_HEADER_BYTES = 24;
+/** SEAL refuses to decode at a scale above the modulus, which outputs below 1 have. Decoding is linear: any scale does. */
+const DECODE_SCALE = 2 ** 10;
 
 type SealModule = Awaited<ReturnType<typeof createSeal>>;
 type Made<Name extends keyof SealModule> = SealModule[Name] extends new (...args: never[]) => infer T ? T : never;
@@ -137,7 +139,7 @@ export class SealKey implements Disposable {
     const view = new DataView(bytes.buffer);
     view.setBigUint64(OFFSET.total, BigInt(bytes.length), true);
     view.setBigUint64(OFFSET.polys, BigInt(polys), true);
-    view.setFloat64(OFFSET.scale, scale, true);
+    view.setFloat64(OFFSET.scale, DECODE_SCALE, true);
     view.setBigUint64(OFFSET.arrayBytes, BigInt(ARRAY_HEADER_BYTES + 8 * words), true);
     view.setBigUint64(OFFSET.words, BigInt(words), true);
     for (let i = 0; i < words; i++) view.setInt32(CIPHERTEXT_HEADER_BYTES + 8 * i, residues[i]!, true);
@@ -145,7 +147,8 @@ export class SealKey implements Disposable {
     this.decryptor.decrypt(this.cipher, this.plain);
     const slots: unknown = this.encoder.decodeFloat64(this.plain);
     if (!(slots instanceof Float64Array)) throw new Error("node-seal decoded to something else than a Float64Array");
-    return slots;
+    const factor = DECODE_SCALE / scale;
+    return slots.map((slot) => slot * factor);
   }
 
   [Symbol.dispose](): void {

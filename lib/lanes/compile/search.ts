@@ -43,6 +43,8 @@ export interface Simulated {
 /** Scales at which the errors' sources are measured. */
 const REFERENCE = { encode: 2 ** 14, weightLimit: 63, noise: slotNoise(8192) } as const;
 const ENCODE_RANGE = { least: 2 ** 6, most: 2 ** 40 } as const;
+/** SEAL encodes at scales below the modulus only, and the encoded values must fit as well. */
+const ENCODE_ROOM_BITS = 4;
 
 /** Throws FluxError("plan_too_deep" | "plan_impossible") where no ring carries the model. */
 export function searchParameters(members: readonly MemberModel[], options: SearchOptions): Choice {
@@ -193,13 +195,14 @@ class Tuner {
   allocate(noise: number, bits: number, digits: 1 | 2, encode?: number): Scales {
     const { member } = this;
     const depth = member.squares;
+    const most = Math.min(ENCODE_RANGE.most, 2 ** (bits - ENCODE_ROOM_BITS));
     const spare = bits - member.modulusBits({ encode: 1, weights: member.layers.map(() => 1) }, this.options.margin);
     const variables = [
       {
         cost: 2 ** depth,
         coefficient: this.noiseCoefficient * noise ** 2,
         least: encode ?? ENCODE_RANGE.least,
-        most: encode ?? ENCODE_RANGE.most,
+        most: encode ?? most,
       },
       ...member.layers.map(({ largestWeight }, i) => ({
         cost: 2 ** (depth - i),
@@ -215,7 +218,7 @@ class Tuner {
     );
     if (encode !== undefined) return { encode, weights };
     const spent = weights.reduce((sum, weight, i) => sum + 2 ** (depth - i) * Math.log2(weight), 0);
-    return { encode: 2 ** Math.min((spare - spent) / 2 ** depth, Math.log2(ENCODE_RANGE.most)), weights };
+    return { encode: 2 ** Math.min((spare - spent) / 2 ** depth, Math.log2(most)), weights };
   }
 }
 

@@ -216,6 +216,21 @@ export function movements(): SampleModel {
   return { graph: b.build(), features: 12 };
 }
 
+/** As deep as a ring carries: nine polynomials come back, from the largest ring. */
+export function threeSquares(): SampleModel {
+  const w = new Weights("three hidden layers with x²", 9);
+  const b = w.builder;
+  let x = b.input("x", [BATCH, 8]);
+  for (let layer = 0; layer < 3; layer++) {
+    const weights = w.matrix(`dense${layer}.weight`, [8, 8], 24);
+    const product = b.add({ op: "matMul", name: `dense${layer}`, source: "MatMul", a: x, b: weights });
+    const bias = w.vector(`dense${layer}.bias`, 8, 0.4, 0.7);
+    x = w.square(`square${layer}`, b.add({ op: "add", name: `bias${layer}`, source: "Add", a: product, b: bias }));
+  }
+  b.output("logits", w.dense("head", x, 8, 3));
+  return { graph: b.build(), features: 8 };
+}
+
 /** A dense network with an activation that is not quadratic. */
 export function activated(op: "relu" | "gelu" | "silu" | "sigmoid" | "tanh"): SampleModel {
   const w = new Weights(`${op} network`, 8);
@@ -239,6 +254,7 @@ export const EXACT_MODELS: readonly {
   { name: "model with two outputs", make: twoOutputs, squares: 1 },
   { name: "products of branches", make: products, squares: 1 },
   { name: "movement operators", make: movements, squares: 1 },
+  { name: "3-hidden-layer MLP with x²", make: threeSquares, squares: 3 },
 ];
 
 /** Records uniform in −1..1. */
