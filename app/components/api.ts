@@ -1,5 +1,4 @@
 /** Calls of our own REST interface from the browser. Answers are parsed by the same schemas that the server sends by. */
-import type { z } from "zod";
 import { Problem } from "#lib/protocol/api/common.ts";
 
 /** What went wrong, as problem+json said it. */
@@ -31,12 +30,4 @@ export async function call(path: string, init: RequestInit = {}): Promise<unknow
   const problem = Problem.safeParse(value);
   if (problem.success) throw new ApiProblem(problem.data);
   throw new Error(`${path} answered ${response.status}`);
-}
-
-export async function postFor<Schema extends z.ZodType>(
-  path: string,
-  body: unknown,
-  schema: Schema,
-): Promise<z.output<Schema>> {
-  return schema.parse(await postJson(path, body));
 }

@@ -4,6 +4,7 @@ import type { Store } from "#lib/storage/store.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
 import type { Services } from "./parts.ts";
+import type { Route } from "./rest/route.ts";
 
 export interface Coordinator {
   readonly config: Config;
@@ -11,6 +12,8 @@ export interface Coordinator {
   readonly metrics: Registry;
   readonly store: Store;
   readonly services: Services;
+  /** The REST interface, for the docs page. */
+  readonly routes: readonly Route[];
   /** What keeps it from serving, in words; null when it is ready. */
   readonly notReady: () => string | null;
 }

@@ -52,6 +52,7 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     metrics: metrics.registry,
     store: parts.store,
     services: parts.services,
+    routes: parts.routes,
     notReady: () => (phase === "ready" ? null : phase),
   };
   registerCoordinator(coordinator);
