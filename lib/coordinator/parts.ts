@@ -25,6 +25,7 @@ import { createFirstKey } from "./identity.ts";
 import { modelProbe } from "./jobs/probe.ts";
 import { recordPayloads } from "./jobs/record-payloads.ts";
 import type { Log } from "./log.ts";
+import { startOptimizer } from "./optimizer.ts";
 import { openApiDocument } from "./rest/openapi.ts";
 import type { Route } from "./rest/route.ts";
 import { createRest, type Rest } from "./rest/router.ts";
@@ -34,6 +35,7 @@ import { fileRoutes } from "./rest/routes/files.ts";
 import { jobRoutes } from "./rest/routes/jobs.ts";
 import { metaRoutes } from "./rest/routes/meta.ts";
 import { modelRoutes } from "./rest/routes/models.ts";
+import { optimizerRoutes } from "./rest/routes/optimizer.ts";
 import { createDatasetService, type DatasetService } from "./services/datasets.ts";
 import { createFileService, type FileService } from "./services/files.ts";
 import { JobService } from "./services/jobs.ts";
@@ -85,11 +87,13 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     onnx: { payloads, checker: recordChecker({ payloads, blobs, pool }) },
     lanes: { payloads: lanePayloads(objects), checker: lanes },
   };
+  const costModel = createCostModel();
+  const optimizer = startOptimizer({ costModel, log, now });
   const dispatcher = new Dispatcher({
     store,
     objects,
     policy: createPolicy(),
-    costModel: createCostModel(),
+    costModel,
     kernels,
     clock: systemClock,
   });
@@ -154,6 +158,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...datasetRoutes(services.datasets),
     ...jobRoutes(services.jobs),
     ...accessRoutes({ store, now, secure: config.publicUrl?.startsWith("https:") ?? false }),
+    ...optimizerRoutes(optimizer),
     ...metaRoutes(() => document),
   ];
   const document = openApiDocument(routes);
@@ -175,6 +180,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       await lifecycle.resume();
     },
     async close() {
+      optimizer.stop();
       dispatcher.drain();
       gateway.drain(RECONNECT_AFTER_MS);
       await leasesEnded(dispatcher, DRAIN_LEASES_MS);

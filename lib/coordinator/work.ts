@@ -23,4 +23,6 @@ export interface LiveWork extends JobProgress {
   readonly microtasksLeased: number;
   /** Over the last seconds. */
   readonly unitsPerSecond: number;
+  /** What the scheduler says of its furthest stage: why it waits, or how it stands. */
+  readonly why: string;
 }

@@ -258,8 +258,9 @@ export class Board implements BoardView {
     return "pending";
   }
 
-  /** Gives a lease more time. */
+  /** Gives a lease more time; a result that had arrived could not be judged, and is waited for again. */
   extend(attempt: Attempt, expiresAtMs: number): void {
+    attempt.arrived = false;
     attempt.expiresAtMs = expiresAtMs;
     this.#deadlines.push(attempt);
   }

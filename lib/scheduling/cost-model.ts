@@ -21,6 +21,7 @@ import type {
   Pace,
   Prediction,
   PriorChange,
+  RuntimeRate,
   SessionEvent,
   StageDefinition,
 } from "./types.ts";
@@ -42,6 +43,8 @@ const STAGE_EFFECT_START = 0.4 ** 2;
 /** Stages never become certain, so that an effect that one donor taught wrongly is corrected by the next. */
 const STAGE_EFFECT_FLOOR = 0.04 ** 2;
 const STAGES_REMEMBERED = 4_096;
+/** About a kilobyte each; a donor that comes back with its id is known again. */
+const DONORS_REMEMBERED = 20_000;
 
 /** Where the benchmark took no download: a modest line. */
 const FALLBACK_DOWN_BYTES_PER_SECOND = 1.25e6;
@@ -88,7 +91,7 @@ interface CachedRates {
   readonly rates: Rates;
   readonly stageId: StageId;
   readonly epoch: number;
-  readonly cachedArtefacts: number;
+  readonly runtimes: readonly RuntimeRate[];
   readonly visible: boolean;
   readonly cpuShare: number;
   readonly gpuShare: number;
@@ -106,7 +109,9 @@ interface StageEffect {
 
 /** Medians in ms, and "growths" (e to the log variance), of one (donor, stage): what every prediction is put together from. */
 interface Rates {
+  /** Set at every use: the donor's cache changes without notice. */
   artefactMs: number;
+  downMsPerByte: number;
   downMsPerUnit: number;
   downGrowth: number;
   computeMsPerUnit: number;
@@ -304,6 +309,12 @@ class HierarchicalCostModel implements CostModel {
   #donor(donor: DonorView): DonorState {
     let state = this.#donors.get(donor.id);
     if (!state) {
+      if (this.#donors.size >= DONORS_REMEMBERED) {
+        for (const longest of this.#donors.keys()) {
+          this.forget(longest);
+          break;
+        }
+      }
       state = { evidence: new Array(QUANTITIES), own: this.#class(donor.deviceClass), cache: null };
       this.#donors.set(donor.id, state);
     }
@@ -412,20 +423,22 @@ class HierarchicalCostModel implements CostModel {
       cache !== null &&
       cache.stageId === stage.id &&
       cache.epoch === this.#epoch &&
-      cache.cachedArtefacts === donor.cached.size &&
+      cache.runtimes === donor.runtimes &&
       cache.visible === donor.visible &&
       cache.cpuShare === donor.cpuShare &&
       cache.gpuShare === donor.gpuShare
     ) {
+      cache.rates.artefactMs = missingBytes(donor, stage) * cache.rates.downMsPerByte;
       return cache.rates;
     }
     const rates = this.#freshRates(donor, state, stage);
     if (rates) {
+      rates.artefactMs = missingBytes(donor, stage) * rates.downMsPerByte;
       state.cache = {
         rates,
         stageId: stage.id,
         epoch: this.#epoch,
-        cachedArtefacts: donor.cached.size,
+        runtimes: donor.runtimes,
         visible: donor.visible,
         cpuShare: donor.cpuShare,
         gpuShare: donor.gpuShare,
@@ -442,10 +455,9 @@ class HierarchicalCostModel implements CostModel {
     const overhead = this.#posterior(state, OVERHEAD);
     const downMsPerByte = (1000 / baselineDown(donor)) * Math.exp(down.mean);
     const upMsPerByte = (1000 / (baselineDown(donor) * UP_OF_DOWN)) * Math.exp(up.mean);
-    let missingBytes = 0;
-    for (const { digest, bytes } of stage.artefacts) if (!donor.cached.has(digest)) missingBytes += bytes;
     return {
-      artefactMs: missingBytes * downMsPerByte,
+      artefactMs: 0,
+      downMsPerByte,
       downMsPerUnit: stage.unitBytesIn * downMsPerByte,
       downGrowth: Math.exp(down.variance),
       computeMsPerUnit: compute.msPerUnit,
@@ -502,6 +514,12 @@ function quantityName(quantity: number): string {
 function startOf(quantity: number): Prior {
   if (quantity === DOWN || quantity === UP) return LINK_START;
   return quantity === OVERHEAD ? OVERHEAD_START : COMPUTE_START;
+}
+
+function missingBytes(donor: DonorView, stage: StageDefinition): number {
+  let missing = 0;
+  for (const { digest, bytes } of stage.artefacts) if (!donor.cached.has(digest)) missing += bytes;
+  return missing;
 }
 
 /** What the benchmark promises for one unit at the donor's present share. */

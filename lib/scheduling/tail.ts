@@ -6,7 +6,7 @@ import { mayAttempt, refusal, unitsInMemory } from "./filters.ts";
 import { type Forecaster, levelMs as levelOf } from "./forecast.ts";
 import { leaseMs } from "./lease-time.ts";
 import { deadlineUrgency } from "./score.ts";
-import type { Attempt, ChooseRequest, DonorView, Pace, PlannedLease, StageView } from "./types.ts";
+import type { Attempt, BoardView, ChooseRequest, DonorView, Pace, PlannedLease, StageView } from "./types.ts";
 
 /** Donor-time that races may cost, as a share of the stage's, plus a little so that small jobs can race at all. */
 const RACE_SHARE = 0.03;
@@ -39,14 +39,16 @@ interface Ending {
 export class TailRacer {
   #ending: Ending[] = [];
   #madeAtMs = Number.NEGATIVE_INFINITY;
+  #madeFor: BoardView | null = null;
 
   /**
    * The attempt that this donor should race, as a lease; null when none is worth it.
    * @param otherWork there is pending work for it: only overdue attempts and urgent jobs are raced then
    */
   plan(request: ChooseRequest, forecaster: Forecaster, otherWork: boolean): PlannedLease | null {
-    const { costModel, donor, nowMs } = request;
-    if (nowMs - this.#madeAtMs >= ORDER_LIFE_MS || nowMs < this.#madeAtMs) this.#refresh(request, forecaster);
+    const { board, costModel, donor, nowMs } = request;
+    const ageMs = nowMs - this.#madeAtMs;
+    if (this.#madeFor !== board || ageMs >= ORDER_LIFE_MS || ageMs < 0) this.#refresh(request, forecaster);
     for (const ending of this.#ending) {
       const { stage, overdue } = ending;
       if (stage.attempts.size === 0 || refusal(donor, stage) !== null) continue;
@@ -62,6 +64,7 @@ export class TailRacer {
 
   #refresh({ board, costModel, nowMs }: ChooseRequest, forecaster: Forecaster): void {
     this.#madeAtMs = nowMs;
+    this.#madeFor = board;
     this.#ending = [];
     for (const stage of board.openStages) {
       if (stage.attempts.size === 0) continue;

@@ -30,15 +30,18 @@ const choices = STAGES.map((stages) => {
   return row;
 });
 
+const cpuBefore = process.cpuUsage();
 const outcome = simulate(scale, 1, createPolicy());
+const cpu = process.cpuUsage(cpuBefore);
+const cpuSeconds = (cpu.user + cpu.system) / 1e6;
 console.log(
-  `${scale.title}: ${(outcome.realMs / 1000).toFixed(1)} s of real time (bar: 60 s) for ${(outcome.makespanMs / 1000).toFixed(1)} s of virtual time; ` +
+  `${scale.title}: ${(outcome.realMs / 1000).toFixed(1)} s of real time (bar: 60 s; ${cpuSeconds.toFixed(1)} s of processor time) for ${(outcome.makespanMs / 1000).toFixed(1)} s of virtual time; ` +
     `${outcome.microtasks} microtasks after carving, ${outcome.choices} choices at ${outcome.choiceMicroseconds.toFixed(1)} µs; ` +
     `makespan ${outcome.ratio.toFixed(3)} × the lower bound, ${(100 * outcome.wastedShare).toFixed(2)} % wasted, ` +
     `${(100 * outcome.bundlesInTime).toFixed(1)} % of bundles ≤ 3 s`,
 );
 mkdirSync("bench-results", { recursive: true });
-writeFileSync("bench-results/simulation.json", JSON.stringify({ choices, scale: outcome }, null, 2));
+writeFileSync("bench-results/simulation.json", JSON.stringify({ choices, scale: outcome, cpuSeconds }, null, 2));
 
 /** Per microtask: a thousand donors ask, lease and deliver in turn. */
 function choiceMicroseconds(policy: Policy, stages: number): number {

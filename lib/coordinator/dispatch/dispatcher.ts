@@ -25,6 +25,8 @@ import { FluxError } from "#lib/protocol/errors.ts";
 import type { DonorId, JobId, LeaseId, StageId } from "#lib/protocol/ids.ts";
 import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { Board } from "#lib/scheduling/board.ts";
+import { explainStage } from "#lib/scheduling/explain.ts";
+import { changeSignals } from "#lib/scheduling/signals.ts";
 import type { Attempt, CostModel, Policy } from "#lib/scheduling/types.ts";
 import { orderedId } from "#lib/storage/ids.ts";
 import type { ObjectStore } from "#lib/storage/objects.ts";
@@ -67,6 +69,8 @@ export interface LiveProgress extends JobProgress {
   readonly microtasksPending: number;
   readonly microtasksLeased: number;
   readonly unitsPerSecond: number;
+  /** The scheduler's reason, in words. */
+  readonly why: string;
 }
 
 /** Donors reconnect within seconds of a restart; leases of those that do not are free then. */
@@ -230,6 +234,7 @@ export class Dispatcher {
         microtasksPending: (view?.pendingCount ?? 0) + (sum?.microtasksPending ?? 0),
         microtasksLeased: (view?.leasedCount ?? 0) + (sum?.microtasksLeased ?? 0),
         unitsPerSecond: work.unitsPerSecond(nowMs) + (sum?.unitsPerSecond ?? 0),
+        why: view ? explainStage(view, this.#board, this.#options.costModel, nowMs) : (sum?.why ?? ""),
       };
     }
     return sum;
@@ -271,10 +276,20 @@ export class Dispatcher {
 
   measured(session: DonorSession, capability: Capability): void {
     session.measured(capability);
+    // What was learnt is relative to the benchmark: with another one, it starts anew.
+    this.#options.costModel.forget(session.id);
   }
 
+  /** The tab is hidden, a share is moved: what it has only fetched may be recalled, the rest gets new expectations. */
   signalled(session: DonorSession, signals: Signals): void {
-    session.signalled(signals);
+    const recalled = changeSignals({
+      board: this.#board,
+      costModel: this.#options.costModel,
+      donor: session.view,
+      nowMs: this.#clock.nowMs(),
+      apply: () => session.signalled(signals),
+    });
+    this.#leases.recall(session.id, recalled);
   }
 
   #release(donorId: DonorId): { returned: number; kept: number } {

@@ -35,9 +35,6 @@ export interface LeaseTableOptions {
   readonly onQuarantined: (work: StageWork) => void;
 }
 
-/** A check or commit that takes longer is broken; the lease is looked at again then. */
-const CHECK_MS = 60_000;
-
 export class LeaseTable {
   readonly #options: LeaseTableOptions;
   readonly #held = new Map<LeaseId, HeldLease>();
@@ -106,7 +103,7 @@ export class LeaseTable {
 
   checking(held: HeldLease): void {
     held.state = "checking";
-    this.#options.board.extend(held.attempt, this.#options.clock.nowMs() + CHECK_MS);
+    this.#options.board.arrived(held.attempt, this.#options.clock.nowMs());
   }
 
   /** Checking or writing broke: the donor may send the result again, if it is still there. */
@@ -140,6 +137,21 @@ export class LeaseTable {
   giveBack(held: HeldLease, how: "returned" | "expired" | "departed"): void {
     this.#options.board.giveBack(held.attempt);
     this.#ends(held, how, "pending");
+    this.#options.onFreed();
+  }
+
+  /** The scheduler took back what a donor has only fetched. */
+  recall(donorId: DonorId, attempts: readonly Attempt[]): void {
+    this.scheduleExpiry();
+    if (attempts.length === 0) return;
+    for (const { leaseId } of attempts) {
+      const held = this.#held.get(leaseId);
+      if (held) this.#ends(held, "returned", "pending");
+    }
+    this.#options.tellRevoked(
+      donorId,
+      attempts.map(({ leaseId }) => leaseId),
+    );
     this.#options.onFreed();
   }
 
@@ -223,8 +235,10 @@ export class LeaseTable {
     const nowMs = clock.nowMs();
     for (const attempt of board.expired(nowMs)) {
       const held = this.#held.get(attempt.leaseId);
-      if (held?.state === "leased") this.giveBack(held, "expired");
-      else board.extend(attempt, nowMs + CHECK_MS);
+      if (held?.state !== "leased") continue;
+      this.giveBack(held, "expired");
+      // Its result would be refused: the donor had better do something else.
+      this.#options.tellRevoked(attempt.donorId, [attempt.leaseId]);
     }
     this.scheduleExpiry();
   }

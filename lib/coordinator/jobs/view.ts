@@ -77,6 +77,7 @@ function why(facts: JobFacts): string {
         return "The key-holder is encrypting the first batch; donors get it when it is ready.";
       }
       if (donorsOnline === 0) return "Waiting for a donor: none is online. Open /donate in a browser to lend one.";
+      if (live?.why.startsWith("waiting")) return sentence(live.why);
       return queuePosition
         ? `Waiting behind ${count(queuePosition, "job")}.`
         : "Waiting for the next donor that is free.";
@@ -94,7 +95,7 @@ function why(facts: JobFacts): string {
         return "The key-holder is encrypting or decrypting a batch; donors wait for it.";
       }
       if (donorsOnline === 0) return "Waiting for a donor: all have left. Open /donate in a browser to lend one.";
-      return `Waiting for the next donor that is free.${note}`;
+      return `${live ? sentence(live.why) : "Waiting for the next donor that is free."}${note}`;
     }
     case "aggregating":
       return "All microtasks are done; the results are being put together.";
@@ -111,6 +112,10 @@ function why(facts: JobFacts): string {
     default:
       return unreachable(job.status);
   }
+}
+
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
 function count(value: number, noun: string): string {

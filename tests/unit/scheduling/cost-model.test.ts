@@ -183,4 +183,19 @@ describe("cost model", () => {
     expect(model.pace(makeDonor(1), gpuOnly)).toBeNull();
     expect(model.runtimeFor(makeDonor(1), gpuOnly)).toBeNull();
   });
+
+  it("counts an artefact until the donor has it, and a runtime while the donor has it", () => {
+    const model = createCostModel();
+    const stage = makeStage(1, { artefacts: [{ digest: "a" as never, bytes: 5e6 }], unitBytesIn: 0, unitBytesOut: 0 });
+    const donor = makeDonor(1, { cached: new Set(["b"]) });
+    const cold = model.predict(donor, stage, 10, 1)!.p50;
+    expect(model.pace(donor, stage)?.artefactMs).toBeCloseTo(1000, 0);
+    donor.cached.clear();
+    donor.cached.add("a");
+    expect(model.pace(donor, stage)?.artefactMs).toBe(0);
+    expect(model.predict(donor, stage, 10, 1)!.p50).toBeLessThan(cold / 10);
+    const slower = [{ runtime: "ort-wasm" as const, int8MacsPerSecond: 1e9, float32MacsPerSecond: 0 }];
+    const before = model.pace(donor, stage)!.msPerUnit;
+    expect(model.pace(Object.assign(donor, { runtimes: slower }), stage)!.msPerUnit).toBeCloseTo(10 * before, 6);
+  });
 });

@@ -9,7 +9,7 @@ import { LEASE_LIMITS, SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { createPolicy } from "#lib/scheduling/policy.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import { settled } from "../fake-clock.ts";
-import { compareWhole, Harness, type HarnessOptions, rightResult, services } from "./harness.ts";
+import { compareWhole, Harness, type HarnessOptions, rightResult, SIGNALS, services } from "./harness.ts";
 
 let harness: Harness;
 afterEach(() => harness.dispose());
@@ -35,6 +35,51 @@ const codeOf = (promise: Promise<unknown>) =>
     () => "no error",
     (error: unknown) => (isFluxError(error) ? error.code : String(error)),
   );
+
+describe("signals", () => {
+  it("recall from a hidden tab what it has only fetched, for others to do at once", async () => {
+    start({ policy: createPolicy() });
+    await harness.open(10_000);
+    const donor = harness.join();
+    harness.join();
+    const running = (await bundleFor(donor, 1_000)).leases.map(({ attempt }) => attempt);
+    const fetched = (await bundleFor(donor, 1_000)).leases.map(({ attempt }) => attempt);
+    const { expiresAtMs } = running[0]!;
+    const ended: string[] = [];
+    harness.dispatcher.events.on("lease:ended", ({ how }) => ended.push(how));
+    harness.dispatcher.signalled(donor, { ...SIGNALS, visible: false });
+    expect(harness.revoked).toEqual([...running.slice(1), ...fetched].map(({ leaseId }) => leaseId));
+    expect(new Set(ended)).toEqual(new Set(["returned"]));
+    expect(running[0]!.expiresAtMs).toBeGreaterThan(expiresAtMs);
+    const { microtask } = running[0]!;
+    expect(await harness.submit(donor, running[0]!, rightResult(microtask))).toBe(microtask.unitCount);
+    expect(await codeOf(harness.submit(donor, fetched[0]!, rightResult(fetched[0]!.microtask)))).toBe("lease_expired");
+  });
+
+  it("change nothing when the pace stays", async () => {
+    start({ policy: createPolicy() });
+    await harness.open(10_000);
+    const donor = harness.join();
+    const { leases } = await bundleFor(donor, 1_000);
+    const before = leases.map(({ attempt }) => attempt.expiresAtMs);
+    harness.dispatcher.signalled(donor, SIGNALS);
+    expect(leases.map(({ attempt }) => attempt.expiresAtMs)).toEqual(before);
+    expect(harness.revoked).toEqual([]);
+  });
+});
+
+describe("reasons", () => {
+  it("say why a job waits, in the scheduler's words", async () => {
+    const { dispatcher } = start({ policy: createPolicy() });
+    await harness.open(1_000);
+    const why = () => dispatcher.progress(harness.stage.jobId)?.why;
+    expect(why()).toBe("waiting: no donor is online");
+    const donor = harness.join();
+    expect(why()).toMatch(/^waiting for the next free donor: 1 donor can take it/);
+    await bundleFor(donor, 1_000);
+    expect(why()).toMatch(/^running: 1 donor can take its work; about/);
+  });
+});
 
 describe("the way of a microtask", () => {
   it("is cut to the donor's speed, computed, committed, and completes its stage", async () => {
