@@ -20,6 +20,7 @@
  * Grants and ends are written behind, results are acknowledged after their commit. A crash may therefore lose grants of the
  * last milliseconds (their units are pending again) but never an acknowledged result.
  */
+import { z } from "zod";
 import type { Capability, LeaseRequest, LeaseReturn, ResultSubmission, Signals } from "#lib/protocol/donor.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { DonorId, JobId, LeaseId, StageId } from "#lib/protocol/ids.ts";
@@ -75,6 +76,8 @@ export interface LiveProgress extends JobProgress {
 
 /** Donors reconnect within seconds of a restart; leases of those that do not are free then. */
 const RESTART_GRACE_MS = 15_000;
+/** The setting that counts starts. */
+const RUNS = "dispatcher-runs";
 const GONE: Idle = { kind: "idle", why: "this donor has left", recheckAfterMs: 60_000 };
 /** Reasons that count against a microtask: it may be the one that breaks donors. */
 const COUNTED_RETURNS: ReadonlySet<LeaseReturn["reason"]> = new Set(["failed", "crashed", "timeout"]);
@@ -90,6 +93,8 @@ export class Dispatcher {
   readonly #leases: LeaseTable;
   readonly #settlement: Settlement;
   readonly #waiters: Waiters<Bundle>;
+  /** How often the coordinator has started with this store. */
+  #run = 0;
   #draining = false;
 
   constructor(options: DispatcherOptions) {
@@ -136,9 +141,17 @@ export class Dispatcher {
 
   /** Takes up every open stage from the store. Call once, before donors are let in. */
   async restore(): Promise<{ readonly stages: number; readonly leases: number }> {
+    this.#run =
+      1 +
+      z
+        .int()
+        .nonnegative()
+        .catch(0)
+        .parse(await this.#store.settings.get(RUNS));
+    await this.#store.settings.set(RUNS, this.#run);
     const nowMs = this.#clock.nowMs();
     for (const open of await this.#store.work.openStages()) {
-      const { work, attempts } = restoreStage(this.#board, open, nowMs, nowMs + RESTART_GRACE_MS);
+      const { work, attempts } = restoreStage(this.#board, open, this.#run, nowMs, nowMs + RESTART_GRACE_MS);
       work.resume(await this.#store.stages.progress(open.stage.id));
       this.#stages.set(open.stage.id, work);
       for (const attempt of attempts) this.#leases.adopt(attempt, work);
@@ -197,7 +210,7 @@ export class Dispatcher {
     const nowMs = this.#clock.nowMs();
     const open = (await this.#store.work.openStages()).find(({ stage }) => stage.id === batch.stageId);
     if (!open) throw new FluxError("not_found", `There is no stage ${batch.stageId}.`);
-    this.#stages.set(batch.stageId, restoreStage(this.#board, open, nowMs, nowMs).work);
+    this.#stages.set(batch.stageId, restoreStage(this.#board, open, this.#run, nowMs, nowMs).work);
     this.#waiters.wake();
   }
 

@@ -10,18 +10,27 @@ import { uncovered } from "./ranges.ts";
 import { definitionOf, StageWork } from "./stage-work.ts";
 
 /**
- * Fences go on from the next multiple: grants that were written behind and lost in the crash used up fewer than this, so
- * a fence is never given twice.
+ * Fences of one run of the coordinator: each start begins above all that the run before can have given, also those whose
+ * grants were written behind and lost in its crash.
  */
-const FENCE_STEP = 1_000_000;
+const FENCES_PER_RUN = 1_000_000;
 
 export interface RestoredStage {
   readonly work: StageWork;
   readonly attempts: readonly Attempt[];
 }
 
-/** @param leaseUntilMs when leases from before the restart end at the earliest: their donors need time to come back */
-export function restoreStage(board: Board, open: OpenStage, nowMs: number, leaseUntilMs: number): RestoredStage {
+/**
+ * @param run how often the coordinator has started; grows with each start
+ * @param leaseUntilMs when leases from before the restart end at the earliest: their donors need time to come back
+ */
+export function restoreStage(
+  board: Board,
+  open: OpenStage,
+  run: number,
+  nowMs: number,
+  leaseUntilMs: number,
+): RestoredStage {
   const { stage } = open;
   const work = new StageWork(stage);
   const view = board.addStage(definitionOf(stage));
@@ -43,7 +52,7 @@ export function restoreStage(board: Board, open: OpenStage, nowMs: number, lease
     const microtask = board.addMicrotask(stage.id, { ...record, refusedTo: open.refusedTo.get(record.id) ?? [] });
     const leases = (leasesOf.get(record.id) ?? []).toSorted((a, b) => a.fence - b.fence);
     for (const lease of leases) attempts.push(restoreLease(board, view, microtask, lease, nowMs, leaseUntilMs));
-    microtask.fence = (Math.floor(record.fence / FENCE_STEP) + 1) * FENCE_STEP;
+    microtask.fence = Math.max(record.fence, run * FENCES_PER_RUN);
   }
   addUncovered(board, work, [...open.accepted, ...open.microtasks]);
   return { work, attempts };

@@ -403,6 +403,23 @@ describe("a restart", () => {
     expect(await harness.store.work.results(stageId)).toHaveLength(2);
   });
 
+  it("never gives a fence twice, also where two crashes in a row lost what was written behind", async () => {
+    start();
+    await harness.open(1);
+    const first = await leaseFor(harness.join());
+    await harness.store.work.flush();
+    const fences = [first.fence];
+    for (let i = 0; i < 2; i++) {
+      await harness.crash();
+      harness.dispatcher.leave(harness.join(first.donorId));
+      // Granted, and lost with the crash that follows at once.
+      const again = await leaseFor(harness.join());
+      expect(again.microtask.id).toBe(first.microtask.id);
+      fences.push(again.fence);
+    }
+    expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
+  });
+
   it("completes a stage whose last result was committed just before the crash", async () => {
     start();
     const stageId = await harness.open(5);
