@@ -4,6 +4,7 @@
  */
 import type { DatasetDescription, DatasetFormat, Preprocessing } from "../protocol/datasets.ts";
 import { FluxError } from "../protocol/errors.ts";
+import { DATASET_LIMITS } from "../protocol/limits.ts";
 import { NarrowingFailed } from "./array-writer.ts";
 import { type ByteStream, takeFrom } from "./byte-stream.ts";
 import type { Decoders, IngestContext, Ingested } from "./context.ts";
@@ -16,7 +17,7 @@ import { type NpyInput, npyInput } from "./npy.ts";
 import { readNpyFile, readNpz } from "./npz.ts";
 import { readParquet } from "./parquet.ts";
 import type { SectionSink } from "./sections.ts";
-import { type ByteSource, streamOf } from "./source.ts";
+import { type ByteSource, memorySource, streamOf } from "./source.ts";
 import { readZipDirectory } from "./zip.ts";
 
 const GZIP = [0x1f, 0x8b];
@@ -86,21 +87,32 @@ async function readFormat(format: DatasetFormat, packed: boolean, context: Inges
     case "npy":
       return readNpyFile(context, await npyFile(packed, context));
     case "npz":
-      return readNpz(unpackedFirst(format, packed, context));
+      return readNpz(await unpackedFirst(format, packed, context));
     case "parquet":
-      return readParquet(unpackedFirst(format, packed, context));
+      return readParquet(await unpackedFirst(format, packed, context));
     case "images":
-      return readImages(unpackedFirst(format, packed, context));
+      return readImages(await unpackedFirst(format, packed, context));
   }
 }
 
-/** Zip and Parquet are read in any order, and are compressed inside anyway. */
-export function unpackedFirst(format: DatasetFormat, packed: boolean, context: IngestContext): IngestContext {
+/** Zip and Parquet are read in any order: inside gzip, where they gain nothing, only what can be held whole is taken. */
+export async function unpackedFirst(
+  format: DatasetFormat,
+  packed: boolean,
+  context: IngestContext,
+): Promise<IngestContext> {
   if (!packed) return context;
-  throw new FluxError(
-    "dataset_unreadable",
-    `"${context.name}" is ${format} inside gzip: it is compressed already, upload it without the outer gzip.`,
-  );
+  const taker = takeFrom(context.open());
+  const bytes = await taker.take(DATASET_LIMITS.heldBytes + 1);
+  await taker.close();
+  if (bytes.byteLength > DATASET_LIMITS.heldBytes) {
+    throw new FluxError(
+      "dataset_too_large",
+      `"${context.name}" is ${format} inside gzip and larger than ${DATASET_LIMITS.heldBytes} bytes: it is compressed already, ` +
+        `upload it without the outer gzip.`,
+    );
+  }
+  return { ...context, source: memorySource(bytes) };
 }
 
 /** An NPY header is checked against the file's length: in gzip that is counted in a first pass. */
@@ -111,9 +123,9 @@ export async function npyFile(packed: boolean, { name, source, open }: IngestCon
   return { name, bytes, open, source: null };
 }
 
-/** NPZ is a zip of .npy entries; one that is gzipped again cannot be looked into, and is refused later. */
+/** NPZ is a zip of .npy entries; inside gzip, where it cannot be looked into yet, its name tells. */
 async function holdsArrays(source: ByteSource, name: string): Promise<boolean> {
-  if (/\.npz$/i.test(name)) return true;
+  if (/\.npz(\.gz)?$/i.test(name)) return true;
   const magic = await source.read(0, Math.min(2, source.bytes));
   return magic[0] === 0x50 && (await readZipDirectory(source)).some((entry) => entry.name.endsWith(".npy"));
 }

@@ -52,16 +52,17 @@ export async function inspectDataset(source: ByteSource, options: IngestOptions)
         return table(names, samples, context.preprocessing);
       }
       case "parquet": {
-        const { names, samples } = await parquetSamples(unpackedFirst(format, packed, context));
+        const { names, samples } = await parquetSamples(await unpackedFirst(format, packed, context));
         return table(names, samples, context.preprocessing);
       }
       case "npy":
         return tensors(context, await npyArrays(await npyFile(packed, context)));
       case "npz":
-        return tensors(context, await npzArrays(unpackedFirst(format, packed, context)));
+        return tensors(context, await npzArrays(await unpackedFirst(format, packed, context)));
       case "images": {
-        const entries = imageEntries(await readZipDirectory(unpackedFirst(format, packed, context).source), warnings);
-        const { spec } = await imageSpec(context, entries);
+        const unpacked = await unpackedFirst(format, packed, context);
+        const entries = imageEntries(await readZipDirectory(unpacked.source), warnings);
+        const { spec } = await imageSpec(unpacked, entries);
         const shape = [spec.channels === "grey" ? 1 : 3, spec.height, spec.width];
         const folders = new Set(entries.map((entry) => entry.name.split("/").slice(0, -1).join("/")));
         const label = folders.size > 1 ? ("folder" as const) : ("none" as const);

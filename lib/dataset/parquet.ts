@@ -68,12 +68,20 @@ async function openParquet(context: IngestContext): Promise<RecordSource> {
   };
 }
 
-/** Columns that are ignored are not decoded at all. */
+/** Columns that are left out are not decoded at all. */
 function usedColumns({ preprocessing }: IngestContext, names: readonly string[]): string[] {
-  const ignored = new Set(preprocessing.columns?.filter(({ use }) => use === "ignore").map(({ name }) => name));
-  const used = names.filter((name) => !ignored.has(name));
+  const stated = new Map(preprocessing.columns?.map(({ name, use }) => [name, use]));
+  const chosen = preprocessing.features && new Set(preprocessing.features);
+  const used = names.filter((name) => {
+    const use = stated.get(name);
+    if (use === "ignore") return false;
+    return use === "label" || use === "id" || chosen?.has(name) !== false || GUESSED.test(name);
+  });
   return used.length > 0 ? used : [...names];
 }
+
+/** Names that table.ts takes as label or id where none is stated. */
+const GUESSED = /^(label|labels|target|id|record_id)$/i;
 
 function columnNames(metadata: FileMetaData): string[] {
   const names = parquetSchema(metadata).children.map(({ element }) => element.name);

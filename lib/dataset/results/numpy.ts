@@ -69,9 +69,12 @@ function converted(values: Float32Array, dtype: Dtype) {
     case "UINT32":
       return new Uint32Array(values);
     case "INT64":
-      return BigInt64Array.from(values, (value) => BigInt(Math.trunc(value)));
+      return BigInt64Array.from(values, (value) => (Number.isFinite(value) ? BigInt(Math.trunc(value)) : NO_INT64));
   }
 }
+
+/** What NumPy makes of NaN as an int64; the other integers make 0 of it, as here. */
+const NO_INT64 = -(2n ** 63n);
 
 interface Written {
   readonly name: Bytes;

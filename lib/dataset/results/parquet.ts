@@ -7,7 +7,9 @@ import { ByteWriter, ParquetWriter } from "hyparquet-writer";
 import { type Dtype, elementsPerRecord, type RecordTensor } from "../../protocol/tensors.ts";
 import { chunkRecords, type ResultSource } from "./source.ts";
 
-const PHYSICAL: Readonly<Record<Dtype, "FLOAT" | "DOUBLE" | "INT32" | "INT64" | "BOOLEAN">> = {
+type Physical = "FLOAT" | "DOUBLE" | "INT32" | "INT64" | "BOOLEAN";
+
+const PHYSICAL: Readonly<Record<Dtype, Physical>> = {
   FP32: "FLOAT",
   FP64: "DOUBLE",
   INT8: "INT32",
@@ -54,30 +56,43 @@ function schemaOf(source: ResultSource): SchemaElement[] {
   return [{ name: "root", num_children: 1 + source.outputs.length }, id, ...source.outputs.flatMap(outputSchema)];
 }
 
+/** Integers and bools have no NaN: a record without a result is null there. */
 function outputSchema(output: RecordTensor): SchemaElement[] {
   const type = PHYSICAL[output.dtype];
-  if (elementsPerRecord(output) === 1) return [{ name: output.name, type, repetition_type: "REQUIRED" }];
+  const repetition = isFloat(type) ? ("REQUIRED" as const) : ("OPTIONAL" as const);
+  if (elementsPerRecord(output) === 1) return [{ name: output.name, type, repetition_type: repetition }];
   return [
     { name: output.name, repetition_type: "REQUIRED", num_children: 1, converted_type: "LIST" },
     { name: "list", repetition_type: "REPEATED", num_children: 1 },
-    { name: "element", type, repetition_type: "REQUIRED" },
+    { name: "element", type, repetition_type: repetition },
   ];
 }
 
-function column(values: Float32Array, output: RecordTensor, count: number) {
-  const width = elementsPerRecord(output);
-  if (width === 1) return cells(values, output.dtype);
-  return Array.from({ length: count }, (_, row) => {
-    const list = cells(values.subarray(row * width, (row + 1) * width), output.dtype);
-    return list instanceof Float32Array ? Array.from(list) : list;
-  });
+function isFloat(type: Physical): boolean {
+  return type === "FLOAT" || type === "DOUBLE";
 }
 
-function cells(values: Float32Array, dtype: Dtype): number[] | bigint[] | boolean[] | Float32Array<ArrayBuffer> {
-  const physical = PHYSICAL[dtype];
-  if (physical === "BOOLEAN") return Array.from(values, (value) => value !== 0);
-  if (physical === "INT64") return Array.from(values, (value) => BigInt(Math.trunc(value)));
-  return physical === "FLOAT" ? new Float32Array(values) : Array.from(values);
+function column(values: Float32Array, output: RecordTensor, count: number): Cell[] | Cell[][] {
+  const width = elementsPerRecord(output);
+  const toCell = cellOf(PHYSICAL[output.dtype]);
+  if (width === 1) return Array.from(values, toCell);
+  return Array.from({ length: count }, (_, row) => Array.from(values.subarray(row * width, (row + 1) * width), toCell));
+}
+
+type Cell = number | bigint | boolean | null;
+
+function cellOf(type: Physical): (value: number) => Cell {
+  switch (type) {
+    case "FLOAT":
+    case "DOUBLE":
+      return (value) => value;
+    case "BOOLEAN":
+      return (value) => (Number.isNaN(value) ? null : value !== 0);
+    case "INT32":
+      return (value) => (Number.isFinite(value) ? Math.trunc(value) : null);
+    case "INT64":
+      return (value) => (Number.isFinite(value) ? BigInt(Math.trunc(value)) : null);
+  }
 }
 
 /** Takes what has been written and lets the writer reuse its buffer; its `offset` keeps counting. */

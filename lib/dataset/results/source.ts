@@ -6,7 +6,7 @@ export interface ResultChunk {
   readonly start: number;
   /** The id column's values; null where the dataset has none. */
   readonly ids: readonly string[] | null;
-  /** Per output `[count, ...shape]`, row-major, as float32: what donors send (lib/protocol/stage.ts). */
+  /** Per output `[count, ...shape]`, row-major, as float32: what donors send (lib/protocol/stage.ts). NaN where there is no result. */
   readonly outputs: readonly Float32Array[];
 }
 

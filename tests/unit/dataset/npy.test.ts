@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { ingestDataset } from "#lib/dataset/ingest.ts";
@@ -66,6 +67,12 @@ test("an NPZ: several inputs, a label by its name, entries stored or deflated", 
   ]);
   expect(description.label).toEqual({ name: "y", classes: null });
   expect(await reader.readLabels(0, 2)).toEqual(new Float64Array([4, 9]));
+});
+
+test("NPY and NPZ inside gzip", async () => {
+  const x = npy({ descr: "<f4", shape: [2, 3], data: bytesOf(new Float32Array(grid)) });
+  expect(await values(new Uint8Array(gzipSync(x)), { fileName: "x.npy.gz" })).toEqual(grid);
+  expect(await values(new Uint8Array(gzipSync(zipSync({ "x.npy": x }))), { fileName: "x.npz.gz" })).toEqual(grid);
 });
 
 test("a Fortran array too large to hold is gathered from long runs of the file, and refused where runs are short", async () => {

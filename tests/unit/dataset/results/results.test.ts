@@ -99,6 +99,44 @@ test("Parquet: row groups, lists and ids, read by another reader", async () => {
   }
 });
 
+test("records without a result are told apart in every format", async () => {
+  const gaps: ResultSource = {
+    records: 2,
+    idName: null,
+    outputs: [
+      { name: "p", dtype: "FP32", shape: [] },
+      { name: "n", dtype: "INT64", shape: [2] },
+      { name: "b", dtype: "BOOL", shape: [] },
+    ],
+    async *chunks() {
+      const none = Number.NaN;
+      yield {
+        start: 0,
+        ids: null,
+        outputs: [
+          [none, 2],
+          [none, none, 3, 4],
+          [none, 1],
+        ].map((values) => new Float32Array(values)),
+      };
+    },
+  };
+  expect(JSON.parse(await text("json", gaps)).records[0].outputs).toEqual({ p: null, n: [null, null], b: null });
+  expect((await text("csv", gaps)).split("\r\n")[1]).toBe("0,NaN,NaN,NaN,NaN");
+  const rows = await parquetReadObjects({ file: (await written("parquet", gaps)).buffer });
+  expect(rows).toEqual([
+    { record: 0n, p: Number.NaN, n: [null, null], b: null },
+    { record: 1n, p: 2, n: [3n, 4n], b: true },
+  ]);
+  const only = { ...gaps, outputs: gaps.outputs.slice(1, 2), chunks: () => picked(gaps, 1) };
+  const { description } = await ingest(await written("npy", only));
+  expect(description.arrays[0]).toMatchObject({ dtype: "INT64", min: -(2 ** 63), max: 4 });
+});
+
+async function* picked(source: ResultSource, output: number) {
+  for await (const chunk of source.chunks()) yield { ...chunk, outputs: [chunk.outputs[output]!] };
+}
+
 describe("whatever the chunks, the file is the same", () => {
   for (const format of RESULT_FORMATS.filter((name) => name !== "parquet")) {
     test(format, async () => {
