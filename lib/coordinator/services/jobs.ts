@@ -279,13 +279,21 @@ export class JobService {
 /** Parts of the request that later versions serve; said at once rather than after an upload was computed. */
 function refuseWhatIsNotOffered(request: CreateJob): void {
   if (request.custody === "submitter") {
-    throw new FluxError(
-      "invalid_request",
-      "Submitter custody is for encrypted jobs: public data is visible to everyone.",
-      {
-        param: "custody",
-      },
-    );
+    throw request.privacy === "public"
+      ? new FluxError(
+          "invalid_request",
+          "Submitter custody is for encrypted jobs: public data is visible to everyone.",
+          {
+            param: "custody",
+          },
+        )
+      : new FluxError(
+          "unavailable",
+          "Submitter custody is not served yet. Leave custody out: this server holds the key.",
+          {
+            param: "custody",
+          },
+        );
   }
   if ((request.models?.length ?? 1) > 1) {
     throw new FluxError("unavailable", "Several models in one job are not combined yet. Submit one job per model.", {
