@@ -2,9 +2,6 @@
 import type { DatasetId, MicrotaskId, StageId } from "#lib/protocol/ids.ts";
 import { ObjectName } from "./objects.ts";
 
-/** Everything that a stage's results need beyond rows; delete it with the stage. */
-export const resultsOf = (stageId: StageId): ObjectName => ObjectName.parse(`results/${stageId}`);
-
 /** One large result. The fence is in the name: two attempts at one microtask never write the same object. */
 export const resultObject = (stageId: StageId, microtaskId: MicrotaskId, fence: number): ObjectName =>
   ObjectName.parse(`results/${stageId}/${microtaskId}.${fence}`);
@@ -13,7 +10,3 @@ export const resultObject = (stageId: StageId, microtaskId: MicrotaskId, fence: 
 export const datasetObjects = (datasetId: DatasetId): ObjectName => ObjectName.parse(`datasets/${datasetId}`);
 export const datasetSection = (dataset: ObjectName, section: string): ObjectName =>
   ObjectName.parse(`${dataset}/${section}`);
-
-export const batchesOf = (stageId: StageId): ObjectName => ObjectName.parse(`batches/${stageId}`);
-export const batchObject = (stageId: StageId, batch: number): ObjectName =>
-  ObjectName.parse(`batches/${stageId}/${batch}`);
