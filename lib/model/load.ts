@@ -12,8 +12,7 @@ import { readOnnx } from "./onnx/read.ts";
 import { writeOnnx } from "./onnx/write.ts";
 import { importFrozenGraph } from "./tensorflow/graph-def.ts";
 import { importGraphModel } from "./tensorflow/graph-model.ts";
-import { importKerasArchive, importKerasH5, isKerasArchive } from "./tensorflow/keras/files.ts";
-import { isHdf5 } from "./tensorflow/keras/hdf5.ts";
+import { isHdf5, isKerasArchive } from "./tensorflow/keras/signature.ts";
 import { importLayersModel } from "./tensorflow/layers-model.ts";
 import { readTfjsModel } from "./tensorflow/model-json.ts";
 import { findSavedModel, importSavedModel } from "./tensorflow/saved-model.ts";
@@ -42,14 +41,14 @@ export interface LoadedModel {
 export async function loadModel(bytes: Uint8Array, filename: string): Promise<LoadedModel> {
   if (isZip(bytes) && /\.(pt|pth|bin)$/i.test(filename)) throw torchCheckpoint(filename);
   if (isZip(bytes)) return loadModelFiles(unpackModelFiles(bytes), filename);
-  if (isHdf5(bytes)) return fromGraph("keras", await importKerasH5(bytes));
+  if (isHdf5(bytes)) return fromGraph("keras", await (await kerasReader()).importKerasH5(bytes));
   refuseOtherFormats(bytes, filename);
   return /\.pb$/i.test(filename) ? loadProtobuf(bytes) : loadOnnx(bytes);
 }
 
 /** Reads the files of one model: an unpacked archive, or several uploads. */
 export async function loadModelFiles(files: ModelFiles, filename: string): Promise<LoadedModel> {
-  if (isKerasArchive(files)) return fromGraph("keras", await importKerasArchive(files));
+  if (isKerasArchive(files)) return fromGraph("keras", await (await kerasReader()).importKerasArchive(files));
   if (findSavedModel(files) !== undefined) return fromGraph("savedmodel", importSavedModel(files));
   const names = [...files.keys()];
   if (names.some((name) => /(^|\/)data\.pkl$/.test(name))) throw torchCheckpoint(filename);
@@ -63,6 +62,11 @@ export async function loadModelFiles(files: ModelFiles, filename: string): Promi
   return model.format === "graph-model"
     ? fromGraph("tfjs-graph", importGraphModel(model))
     : fromGraph("tfjs-layers", importLayersModel(model));
+}
+
+/** Loaded when a Keras file comes: it brings the HDF5 library along. */
+function kerasReader() {
+  return import("./tensorflow/keras/files.ts");
 }
 
 function loadOnnx(bytes: Uint8Array): LoadedModel {

@@ -17,26 +17,20 @@ import { parseModelJson } from "../json.ts";
 import { type KerasModel, readKerasConfig } from "./config.ts";
 import { type Hdf5Visit, visitHdf5 } from "./hdf5.ts";
 import { importKerasModel, type LayerPath, type VariableSource } from "./import.ts";
+import { KERAS_CONFIG, KERAS_WEIGHTS } from "./signature.ts";
 import { byWeightName } from "./variables.ts";
-
-const CONFIG = "config.json";
-const WEIGHTS = "model.weights.h5";
-
-export function isKerasArchive(files: ModelFiles): boolean {
-  return files.has(CONFIG) && files.has(WEIGHTS);
-}
 
 /** Throws FluxError `model_unreadable`, `model_unsupported`, `model_invalid` or `model_too_large`. */
 export async function importKerasArchive(files: ModelFiles): Promise<Graph> {
-  const config = files.get(CONFIG);
-  const weights = files.get(WEIGHTS);
+  const config = files.get(KERAS_CONFIG);
+  const weights = files.get(KERAS_WEIGHTS);
   if (!config || !weights) {
     throw new FluxError(
       "model_unreadable",
-      `A .keras file holds ${CONFIG} and ${WEIGHTS}; one of them is missing. Save the model again with model.save("model.keras").`,
+      `A .keras file holds ${KERAS_CONFIG} and ${KERAS_WEIGHTS}; one of them is missing. Save the model again with model.save("model.keras").`,
     );
   }
-  const model = readKerasConfig(parseModelJson(config, CONFIG));
+  const model = readKerasConfig(parseModelJson(config, KERAS_CONFIG));
   const metadata = files.get("metadata.json");
   const version = metadata ? versionOf(parseModelJson(metadata, "metadata.json")) : 3;
   return visitHdf5(weights, (file) => importKerasModel(model, byPosition(file), version));

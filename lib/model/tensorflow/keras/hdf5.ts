@@ -9,6 +9,7 @@ import { type Dataset, File, Group, ready } from "h5wasm";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { MODEL_LIMITS } from "#lib/protocol/limits.ts";
 import { elementCount, type Tensor } from "../../graph.ts";
+import { isHdf5 } from "./signature.ts";
 
 export interface Hdf5Visit {
   /** Names of the members of a group; empty when there is no such group. */
@@ -20,12 +21,7 @@ export interface Hdf5Visit {
   tensor(path: string): Tensor;
 }
 
-const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 const PATH = "/model.h5";
-
-export function isHdf5(bytes: Uint8Array): boolean {
-  return SIGNATURE.every((byte, index) => bytes[index] === byte);
-}
 
 /** Throws FluxError `model_unreadable` or `model_too_large`; what `visit` throws passes through. */
 export async function visitHdf5<Result>(bytes: Uint8Array, visit: (file: Hdf5Visit) => Result): Promise<Result> {
