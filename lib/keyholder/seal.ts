@@ -13,6 +13,7 @@
  * residues that `parseResult` has checked.
  */
 import createSeal from "node-seal";
+import { SECURITY_BITS_128 } from "#lib/lanes/limits.ts";
 import { bitLength } from "#lib/lanes/primes.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 
@@ -28,15 +29,6 @@ export interface CiphertextResidues {
   readonly c0: readonly Int32Array[];
   readonly c1: readonly Int32Array[];
 }
-
-/** Largest sum of all primes' bits for 128-bit classical security with ternary secrets (HomomorphicEncryption.org standard, 2018). */
-export const SECURITY_BITS_128: Readonly<Record<number, number>> = {
-  1024: 27,
-  2048: 54,
-  4096: 109,
-  8192: 218,
-  16384: 438,
-};
 
 const CIPHERTEXT_HEADER_BYTES = 113;
 const SECRET_KEY_HEADER_BYTES = 88;

@@ -28,3 +28,15 @@ export const LANE_LIMITS = {
   /** One microtask's payload: one frame on the donor socket. */
   maxPayloadBytes: 4 * 1024 * 1024,
 } as const;
+
+/**
+ * Largest sum of all primes' bits by ring degree, SEAL's own prime included: 128-bit classical security with ternary secrets
+ * (Homomorphic Encryption Standard, 2018).
+ */
+export const SECURITY_BITS_128: Readonly<Record<number, number>> = {
+  1024: 27,
+  2048: 54,
+  4096: 109,
+  8192: 218,
+  16384: 438,
+};

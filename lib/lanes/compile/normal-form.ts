@@ -10,12 +10,10 @@ import { broadcastTo } from "#lib/model/evaluate/array.ts";
 import { binaryFunction, unaryFunction } from "#lib/model/evaluate/functions.ts";
 import { type DoubleArray, evaluateNode } from "#lib/model/evaluate.ts";
 import {
-  BATCH,
   type BatchNormalizationNode,
   type BinaryNode,
   type ConvNode,
   describeNode,
-  formatShape,
   type GemmNode,
   type Graph,
   type GraphNode,
@@ -34,24 +32,21 @@ import {
   withBatch,
 } from "#lib/model/graph.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import {
-  addForms,
-  compose,
-  constantForms,
-  type Forms,
-  isConstantRow,
-  scaleRows,
-  selectRows,
-  unitForms,
-} from "./forms.ts";
+import { addForms, type Forms, scaleRows, selectRows, unitForms } from "./forms.ts";
 import { LayerStack, type NormalForm } from "./layers.ts";
 import { averagePoolMap, convMap, gemmMap, matMulMap, reduceMap } from "./linear-maps.ts";
-import { fitQuadratic, type Quadratic } from "./quadratic-fit.ts";
-
-export interface FittedActivation {
-  readonly node: string;
-  readonly source: string;
-}
+import { type FittedActivation, Quadratics } from "./quadratics.ts";
+import {
+  concatRows,
+  constant,
+  type FormsValue,
+  forms,
+  Levels,
+  recordDims,
+  requireBatchFirst,
+  Unencryptable,
+  type Value,
+} from "./symbolic.ts";
 
 export interface NormalizedGraph {
   readonly normal: NormalForm;
@@ -71,15 +66,6 @@ export interface Samples {
 export function normalize(graph: Graph, samples: Samples): NormalizedGraph {
   return new Normalizer(graph, samples).run();
 }
-
-interface FormsValue {
-  readonly kind: "forms";
-  readonly level: number;
-  /** With the batch axis first. */
-  readonly shape: Shape;
-  readonly forms: Forms;
-}
-type Value = FormsValue | { readonly kind: "constant"; readonly array: DoubleArray } | { readonly kind: "tail" };
 
 /** Work that repays encryption; what comes after the last of these is the tail. */
 const HEAVY: ReadonlySet<GraphNode["op"]> = new Set([
@@ -111,20 +97,17 @@ const FITTABLE: ReadonlySet<UnaryOp> = new Set([
   "erf",
 ]);
 
-/** A vertex further than this many spreads from the inputs makes (x + s)² − s² cancel: x is carried beside x² instead. */
-const MAX_VERTEX_SPREADS = 6;
-
 class Normalizer {
   private readonly graph: Graph;
-  private readonly stack: LayerStack;
+  private readonly levels: Levels;
+  private readonly quadratics: Quadratics;
   private readonly values = new Map<ValueId, Value>();
   private readonly heavyAfter: ReadonlySet<ValueId>;
-  private readonly raised = new Map<ValueId, FormsValue>();
-  private readonly fitted: FittedActivation[] = [];
 
   constructor(graph: Graph, samples: Samples) {
     this.graph = graph;
-    this.stack = new LayerStack(samples.columns, samples.count);
+    this.levels = new Levels(new LayerStack(samples.columns, samples.count));
+    this.quadratics = new Quadratics(this.levels);
     this.heavyAfter = valuesWithHeavyWorkAfter(graph);
   }
 
@@ -242,7 +225,7 @@ class Normalizer {
       const value = forms(x);
       requireBatchFirst(value.shape);
       requireBatchFirst(shape);
-      return this.composed(value, map(withBatch(value.shape, 1)), shape);
+      return this.levels.composed(value, map(withBatch(value.shape, 1)), shape);
     };
     switch (node.op) {
       case "conv":
@@ -292,7 +275,7 @@ class Normalizer {
     shape: Shape,
   ): FormsValue {
     const level = Math.max(...inputs.map((input) => (input.kind === "forms" ? input.level : 0)));
-    const parts = inputs.map((input, i) => this.atLevel(input, level, inputsOf(node)[i]!));
+    const parts = inputs.map((input, i) => this.levels.atLevel(input, level, inputsOf(node)[i]!));
     let next = 1;
     const numbered = parts.map((part, i): DoubleArray => {
       const dims = recordDims(inputs[i]!, part.rows);
@@ -322,7 +305,10 @@ class Normalizer {
 
   private sum(node: BinaryNode, inputs: readonly Value[], shape: Shape): FormsValue {
     const level = Math.max(...inputs.map((input) => (input.kind === "forms" ? input.level : 0)));
-    const [a, b] = [0, 1].map((i) => this.broadcast(inputs[i]!, level, [node.a, node.b][i]!, shape)) as [Forms, Forms];
+    const [a, b] = [0, 1].map((i) => this.levels.broadcast(inputs[i]!, level, [node.a, node.b][i]!, shape)) as [
+      Forms,
+      Forms,
+    ];
     return { kind: "forms", level, shape, forms: addForms(a, b, node.op === "sub" ? -1 : 1) };
   }
 
@@ -333,12 +319,12 @@ class Normalizer {
     if (a.kind === "forms" && b.kind === "forms") {
       if (node.op !== "mul") throw new Unencryptable("both of its sides depend on the record", "Use privacy: public.");
       if (tailAllowed) return undefined;
-      return node.a === node.b ? this.square(node, a, shape) : this.multiply(node, a, b, shape);
+      return node.a === node.b ? this.quadratics.square(node, a, shape) : this.quadratics.multiply(node, a, b, shape);
     }
     const x = a.kind === "forms" ? a : forms(b);
     const fixed = broadcastTo(constant(a.kind === "forms" ? b : a), withBatch(shape, 1)).data;
     if (node.op === "mul" || (node.op === "div" && a.kind === "forms")) {
-      const wide = this.broadcast(x, x.level, a.kind === "forms" ? node.a : node.b, shape);
+      const wide = this.levels.broadcast(x, x.level, a.kind === "forms" ? node.a : node.b, shape);
       const factor = (row: number) => (node.op === "mul" ? fixed[row]! : 1 / fixed[row]!);
       return { kind: "forms", level: x.level, shape, forms: scaleRows(wide, factor, () => 0) };
     }
@@ -347,13 +333,13 @@ class Normalizer {
     if (node.op === "pow" && a.kind === "forms" && uniform) {
       if (exponent === 1) return x;
       if (tailAllowed) return undefined;
-      if (exponent === 2) return this.square(node, x, shape);
-      if (exponent === 4) return this.square(node, this.square(node, x, shape), shape);
+      if (exponent === 2) return this.quadratics.square(node, x, shape);
+      if (exponent === 4) return this.quadratics.square(node, this.quadratics.square(node, x, shape), shape);
     }
     if (tailAllowed) return undefined;
     if ((node.op === "maximum" || node.op === "minimum") && uniform) {
       const f = binaryFunction(node.op, false);
-      return this.activation(node, x, (value) => f(value, exponent), shape);
+      return this.quadratics.activation(node, x, (value) => f(value, exponent), shape);
     }
     throw new Unencryptable(
       "only sums, products and squares of encrypted values exist",
@@ -378,149 +364,7 @@ class Normalizer {
         "Use x², ReLU, GELU, SiLU, sigmoid or tanh there, or submit the job with privacy: public.",
       );
     }
-    return this.activation(node, x, unaryFunction(node), x.shape);
-  }
-
-  /** x² of every element. */
-  private square(node: GraphNode, x: FormsValue, shape: Shape): FormsValue {
-    return this.quadratic(
-      node,
-      x,
-      Array.from({ length: x.forms.rows }, () => ({ a: 1, b: 0, c: 0 })),
-      shape,
-    );
-  }
-
-  /** x·y = ((x + y)² − (x − y)²) / 4 */
-  private multiply(node: BinaryNode, a: FormsValue, b: FormsValue, shape: Shape): FormsValue {
-    const level = Math.max(a.level, b.level);
-    const x = this.broadcast(a, level, node.a, shape);
-    const y = this.broadcast(b, level, node.b, shape);
-    const plus = this.square(node, { kind: "forms", level, shape, forms: addForms(x, y, 1) }, shape);
-    const minus = this.square(node, { kind: "forms", level, shape, forms: addForms(x, y, -1) }, shape);
-    const difference = addForms(plus.forms, minus.forms, -1);
-    return {
-      kind: "forms",
-      level: level + 1,
-      shape,
-      forms: scaleRows(
-        difference,
-        () => 0.25,
-        () => 0,
-      ),
-    };
-  }
-
-  /** A quadratic per channel (or per neuron) fitted to what flows in on the samples. */
-  private activation(node: GraphNode, x: FormsValue, f: (value: number) => number, shape: Shape): FormsValue {
-    this.fitted.push({ node: node.name, source: node.source });
-    const values = this.stack.sample(x.level, x.forms);
-    const dims = withBatch(x.shape, 1);
-    const perChannel = dims.length > 1 ? dims.slice(2).reduce((product, dim) => product * dim, 1) : values.length;
-    const enough = perChannel * this.stack.samples >= MIN_FIT_VALUES;
-    const quadratics: Quadratic[] = [];
-    const width = enough ? perChannel : values.length;
-    for (let first = 0; first < values.length; first += width) {
-      const fit = fitQuadratic(f, values.slice(first, first + width));
-      for (let i = 0; i < width; i++) quadratics.push(fit);
-    }
-    return this.quadratic(node, x, quadratics, shape);
-  }
-
-  /** a·x² + b·x + c by completing the square; where that would cancel, x is carried beside x². */
-  private quadratic(node: GraphNode, x: FormsValue, quadratics: readonly Quadratic[], shape: Shape): FormsValue {
-    const what = describeNode(node);
-    const values = this.stack.sample(x.level, x.forms);
-    const squareRows: number[] = [];
-    const carryRows: number[] = [];
-    const shifts: number[] = [];
-    quadratics.forEach(({ a, b }, row) => {
-      if (isConstantRow(x.forms, row)) return;
-      const shift = a === 0 ? Number.POSITIVE_INFINITY : b / (2 * a);
-      const completes = Math.abs(shift) <= MAX_VERTEX_SPREADS * rootMeanSquare(values[row]!) || b === 0;
-      if (a !== 0) {
-        squareRows.push(row);
-        shifts.push(completes ? shift : 0);
-      }
-      if (!completes && b !== 0) carryRows.push(row);
-    });
-    const shifted = scaleRows(
-      selectRows(x.forms, squareRows),
-      () => 1,
-      (i) => shifts[i]!,
-    );
-    const firstSquare = this.stack.push(x.level, "square", shifted, what);
-    const firstCarry =
-      carryRows.length > 0 ? this.stack.push(x.level, "carry", selectRows(x.forms, carryRows), what) : 0;
-    const squareOf = new Map(squareRows.map((row, i) => [row, i]));
-    const carryOf = new Map(carryRows.map((row, i) => [row, i]));
-    return {
-      kind: "forms",
-      level: x.level + 1,
-      shape,
-      forms: rowsFrom(quadratics.length, (row) => {
-        const { a, b, c } = quadratics[row]!;
-        if (isConstantRow(x.forms, row)) {
-          const value = x.forms.constant[row]!;
-          return { entries: [], constant: a * value * value + b * value + c };
-        }
-        const entries: [number, number][] = [];
-        let constantTerm = c;
-        const i = squareOf.get(row);
-        if (i !== undefined) {
-          entries.push([firstSquare + i, a]);
-          constantTerm -= a * shifts[i]! * shifts[i]!;
-        }
-        const carried = carryOf.get(row);
-        if (carried !== undefined) entries.push([firstCarry + carried, b]);
-        return { entries, constant: constantTerm };
-      }),
-    };
-  }
-
-  // ---------------------------------------------------------------- levels
-
-  private composed(x: FormsValue, map: Forms, shape: Shape): FormsValue {
-    const basisSize = this.stack.basis[x.level]!.length;
-    return { kind: "forms", level: x.level, shape, forms: compose(map, x.forms, basisSize) };
-  }
-
-  /** A value's rows at a level: constants are constant rows, values of a lower level are carried over the squares between. */
-  private atLevel(value: Value, level: number, id: ValueId): Forms {
-    if (value.kind === "constant") return constantForms(value.array.data);
-    let at = this.raised.get(id) ?? forms(value);
-    if (at.level > level) at = forms(value);
-    while (at.level < level) {
-      const rows: number[] = [];
-      for (let row = 0; row < at.forms.rows; row++) if (!isConstantRow(at.forms, row)) rows.push(row);
-      const first = this.stack.push(
-        at.level,
-        "carry",
-        selectRows(at.forms, rows),
-        `A branch around a square (value "${id}")`,
-      );
-      const position = new Map(rows.map((row, i) => [row, first + i]));
-      const lower = at.forms;
-      const raisedForms = rowsFrom(lower.rows, (row) => {
-        const column = position.get(row);
-        return column === undefined
-          ? { entries: [], constant: lower.constant[row]! }
-          : { entries: [[column, 1]], constant: 0 };
-      });
-      at = { ...at, level: at.level + 1, forms: raisedForms };
-      this.raised.set(id, at);
-    }
-    return at.forms;
-  }
-
-  private broadcast(value: Value, level: number, id: ValueId, shape: Shape): Forms {
-    requireBatchFirst(shape);
-    const rows = this.atLevel(value, level, id);
-    const dims = recordDims(value, rows.rows);
-    const target = withBatch(shape, 1);
-    const numbers: DoubleArray = { shape: dims, data: Float64Array.from({ length: rows.rows }, (_, i) => i) };
-    const index = broadcastTo(numbers, target).data;
-    return index.length === rows.rows && index.every((from, to) => from === to) ? rows : selectRows(rows, index);
+    return this.quadratics.activation(node, x, unaryFunction(node), x.shape);
   }
 
   // ---------------------------------------------------------------- the end
@@ -540,11 +384,11 @@ class Normalizer {
       ports.push({ ...valueInfo(graph, id), shape: value.shape, id, name: `decrypted:${ports.length}` });
     }
     const level = Math.max(0, ...parts.map((part) => part.level));
-    const rows = parts.map((part, i) => this.atLevel(part, level, ports[i]!.id));
+    const rows = parts.map((part, i) => this.levels.atLevel(part, level, ports[i]!.id));
     if (rows.length === 0) {
       throw new FluxError("model_invalid", "No output of this model depends on its input. Check the exported model.");
     }
-    const normal = this.stack.finish(rows.length === 1 ? rows[0]! : concatRows(rows));
+    const normal = this.levels.stack.finish(rows.length === 1 ? rows[0]! : concatRows(rows));
     const constants = new Map([...graph.constants].filter(([id]) => read.has(id)));
     for (const [id, value] of this.values) {
       if (value.kind !== "constant" || !read.has(id) || constants.has(id)) continue;
@@ -564,92 +408,8 @@ class Normalizer {
       nodes: tailNodes,
       values,
     };
-    return { normal, tail, fitted: this.fitted };
+    return { normal, tail, fitted: this.quadratics.fitted };
   }
-}
-
-/** Below so many values per channel, one quadratic is fitted for the whole layer. */
-const MIN_FIT_VALUES = 64;
-
-/** Says why a node cannot be encrypted; in a tail that does not matter. */
-class Unencryptable extends Error {
-  readonly remedy: string;
-  constructor(why: string, remedy: string) {
-    super(why);
-    this.remedy = remedy;
-  }
-}
-
-function forms(value: Value): FormsValue {
-  if (value.kind === "forms") return value;
-  throw new Unencryptable(
-    "its data side is a constant",
-    "Export the model with the record as the operator's data input.",
-  );
-}
-
-function constant(value: Value): DoubleArray {
-  if (value.kind === "constant") return value.array;
-  throw new Unencryptable(
-    "its parameters depend on the record",
-    "Use fixed parameters, or submit the job with privacy: public.",
-  );
-}
-
-function requireBatchFirst(shape: Shape): void {
-  const batchAxes = shape.filter((dim) => dim === BATCH).length;
-  if (shape[0] !== BATCH || batchAxes !== 1) {
-    throw new Unencryptable(
-      `it makes a value of shape ${formatShape(shape)}, where the batch axis is not the first and only one`,
-      "Keep the batch axis first.",
-    );
-  }
-}
-
-/** Dimensions of a value for one record. */
-function recordDims(value: Value, rows: number): readonly number[] {
-  if (value.kind === "constant") return value.array.shape;
-  return value.kind === "forms" ? withBatch(value.shape, 1) : [rows];
-}
-
-function concatRows(parts: readonly Forms[]): Forms {
-  const starts: number[] = [];
-  parts.forEach((part, i) => {
-    for (let row = 0; row < part.rows; row++) starts.push(i, row);
-  });
-  return rowsFrom(starts.length / 2, (at) => {
-    const part = parts[starts[2 * at]!]!;
-    const row = starts[2 * at + 1]!;
-    const entries: [number, number][] = [];
-    for (let e = part.start[row]!; e < part.start[row + 1]!; e++) entries.push([part.column[e]!, part.weight[e]!]);
-    return { entries, constant: part.constant[row]! };
-  });
-}
-
-function rowsFrom(
-  rows: number,
-  make: (row: number) => { entries: readonly (readonly [number, number])[]; constant: number },
-): Forms {
-  const start = new Int32Array(rows + 1);
-  const column: number[] = [];
-  const weight: number[] = [];
-  const constants = new Float64Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const made = make(row);
-    for (const [c, w] of made.entries) {
-      column.push(c);
-      weight.push(w);
-    }
-    start[row + 1] = column.length;
-    constants[row] = made.constant;
-  }
-  return { rows, start, column: Int32Array.from(column), weight: Float64Array.from(weight), constant: constants };
-}
-
-function rootMeanSquare(values: Float64Array): number {
-  let sum = 0;
-  for (const value of values) sum += value * value;
-  return Math.sqrt(sum / values.length);
 }
 
 /** Values that a later heavy operator depends on. */

@@ -1,10 +1,8 @@
 /** Which rings there are, what noise they put on a slot, and which primes make up a wanted number of bits. */
 import { limbCount } from "../block.ts";
+import { SECURITY_BITS_128 } from "../limits.ts";
 import { bitLength, nttPrimes, smallestNttPrime } from "../primes.ts";
 import type { LaneRing } from "../program.ts";
-
-/** Largest sum of all primes' bits for 128-bit classical security with ternary secrets (HomomorphicEncryption.org standard, 2018). */
-export const SECURITY_BITS_128: Readonly<Record<number, number>> = { 2048: 54, 4096: 109, 8192: 218, 16384: 438 };
 
 export const RING_DEGREES = [2048, 4096, 8192, 16384] as const;
 
