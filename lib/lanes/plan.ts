@@ -95,11 +95,6 @@ export function parseKeyholderPlan(json: unknown): KeyholderPlan {
   );
 }
 
-/** Records that one batch holds: one per slot. */
-export function recordsPerBatch(plan: KeyholderPlan): number {
-  return plan.ring.n / 2;
-}
-
 /** Ciphertexts per batch = values of a lane. */
 export function encryptedFeatures(plan: KeyholderPlan): number {
   return plan.input.index.length;
