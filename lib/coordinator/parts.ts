@@ -36,6 +36,7 @@ import { jobRoutes } from "./rest/routes/jobs.ts";
 import { metaRoutes } from "./rest/routes/meta.ts";
 import { modelRoutes } from "./rest/routes/models.ts";
 import { optimizerRoutes } from "./rest/routes/optimizer.ts";
+import { createUploads, type Uploads } from "./rest/uploads.ts";
 import { createDatasetService, type DatasetService } from "./services/datasets.ts";
 import { createFileService, type FileService } from "./services/files.ts";
 import { JobService } from "./services/jobs.ts";
@@ -57,6 +58,7 @@ export interface Parts {
   readonly services: Services;
   readonly routes: readonly Route[];
   readonly rest: Rest;
+  readonly uploads: Uploads;
   /** Shown once, at the very first start. */
   readonly firstKey: string | undefined;
   /** Goes on where the last run ended; before donors are let in. */
@@ -163,6 +165,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
   ];
   const document = openApiDocument(routes);
   const rest = createRest({ routes, store, log, now });
+  const uploads = createUploads({ store, files: services.files, folder: config.dataFolder, now });
 
   return {
     store,
@@ -173,6 +176,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     services,
     routes,
     rest,
+    uploads,
     firstKey,
     async resume() {
       const { stages, leases } = await dispatcher.restore();
@@ -181,6 +185,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     },
     async close() {
       optimizer.stop();
+      uploads.close();
       dispatcher.drain();
       gateway.drain(RECONNECT_AFTER_MS);
       await leasesEnded(dispatcher, DRAIN_LEASES_MS);

@@ -17,6 +17,7 @@ import { createMetrics } from "./metrics.ts";
 import { openParts } from "./parts.ts";
 import { registerCoordinator } from "./registry.ts";
 import { ARTEFACT_PREFIX, answerArtefact } from "./rest/artefacts.ts";
+import { UPLOADS_PATH } from "./rest/uploads.ts";
 import { observeWork } from "./work-metrics.ts";
 
 export interface RunningServer {
@@ -84,6 +85,8 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     setSecurityHeaders(request, response, path, config);
     if (await answerProbe(request, response, path, { ...probes, metrics: metrics.registry })) return;
     if (path.startsWith("/api/")) await parts.rest.answer(request, response);
+    else if (path === UPLOADS_PATH || path.startsWith(`${UPLOADS_PATH}/`))
+      await parts.uploads.answer(request, response);
     else if (path.startsWith(ARTEFACT_PREFIX)) await answerArtefact(request, response, path, parts);
     else if (pages) await pages.handle(request, response);
     else response.writeHead(503, { "Content-Type": "text/plain; charset=utf-8", "Retry-After": "2" }).end("starting\n");

@@ -9,12 +9,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { UPLOAD_LIMITS } from "#lib/protocol/limits.ts";
 import type { Store } from "#lib/storage/store.ts";
-import { type Identity, identify, requireScope } from "../identity.ts";
+import { type Identity, requireScope } from "../identity.ts";
 import type { Log } from "../log.ts";
+import { callerOf } from "./caller.ts";
 import { readJsonBody } from "./json-body.ts";
-import { problemOf } from "./problem.ts";
+import { problemOf, sendProblem } from "./problem.ts";
 import { isStream, type JsonAnswer, type Route, type StreamAnswer } from "./route.ts";
-import { checkSameOrigin, credentialOf } from "./session.ts";
 
 export const API_PREFIX = "/api/v1";
 
@@ -51,13 +51,6 @@ export function createRest({ routes, store, log, now }: RestOptions): Rest {
     throw new MethodNotAllowed(allowed);
   }
 
-  async function callerOf(request: IncomingMessage): Promise<Identity | null> {
-    const credential = credentialOf(request);
-    if (!credential) return null;
-    if (credential.from === "cookie") checkSameOrigin(request);
-    return identify(store, credential.key, now());
-  }
-
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
@@ -68,11 +61,8 @@ export function createRest({ routes, store, log, now }: RestOptions): Rest {
         throw new FluxError("not_found", `The API is at ${API_PREFIX}. See /docs.`);
       }
       const { route, params } = find(request.method ?? "GET", url.pathname.slice(API_PREFIX.length));
-      const caller = route.scope === null ? null : await callerOf(request);
-      if (route.scope !== null) {
-        if (!caller) throw new FluxError("unauthenticated", "Send an API key: Authorization: Bearer flux_sk_…");
-        requireScope(caller, route.scope);
-      }
+      const caller = route.scope === null ? null : await callerOf(request, store, now());
+      if (caller && route.scope !== null) requireScope(caller, route.scope);
       const body = route.bodyKind === "json" ? await readJsonBody(request) : undefined;
       const asked = {
         params,
@@ -150,13 +140,7 @@ export function createRest({ routes, store, log, now }: RestOptions): Rest {
       return;
     }
     if (error instanceof MethodNotAllowed) response.setHeader("Allow", error.allowed);
-    if (problem.code === "unauthenticated") response.setHeader("WWW-Authenticate", 'Bearer realm="flux"');
-    if (problem.code === "rate_limited" && !response.hasHeader("Retry-After")) response.setHeader("Retry-After", "5");
-    response.statusCode = problem.status;
-    response.setHeader("Content-Type", "application/problem+json");
-    // A body that was not read to its end would be taken for the next request.
-    if (!request.complete) response.setHeader("Connection", "close");
-    response.end(JSON.stringify(problem));
+    sendProblem(request, response, problem);
   }
 
   return { answer };
