@@ -16,6 +16,7 @@ import {
 } from "#lib/protocol/api/uploads.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
+import { uploadResumably } from "./resumable-upload.ts";
 
 export interface FluxClientOptions {
   /** Where the coordinator is, e.g. http://localhost:3000. */
@@ -41,6 +42,20 @@ const SETTLED: ReadonlySet<JobStatus> = new Set(["completed", "failed", "cancele
 
 const JobPage = page(JobResource);
 
+export interface UploadOptions extends RequestOptions {
+  /** Bytes that have arrived; of large files, piece by piece. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+interface Sent extends RequestOptions {
+  readonly body?: FormData | Blob;
+  readonly json?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Larger files go in pieces, so that a broken connection costs one piece. */
+const RESUMABLE_BYTES = 16 * 1024 * 1024;
+
 export class FluxClient {
   readonly #options: FluxClientOptions;
 
@@ -52,12 +67,23 @@ export class FluxClient {
     content: Blob,
     filename: string,
     purpose: FilePurpose,
-    options: RequestOptions = {},
+    options: UploadOptions = {},
   ): Promise<FileResource> {
+    if (content.size > RESUMABLE_BYTES) return this.#uploadResumably(content, filename, purpose, options);
     const form = new FormData();
     form.append("purpose", purpose);
     form.append("file", content, filename);
     return this.#send("POST", "/files", FileResource, { ...options, body: form });
+  }
+
+  async #uploadResumably(content: Blob, filename: string, purpose: FilePurpose, options: UploadOptions) {
+    const answer = await uploadResumably({
+      content,
+      metadata: { filename, purpose },
+      send: (method, path, piece) => this.#request(method, path, { ...options, ...piece }),
+      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+    });
+    return this.#parsed("PATCH", "/uploads", FileResource, answer);
   }
 
   createModel(model: z.input<typeof CreateModel>, options: RequestOptions = {}): Promise<ModelResource> {
@@ -118,7 +144,11 @@ export class FluxClient {
     options: RequestOptions & { body?: FormData; json?: unknown; headers?: Record<string, string> },
   ): Promise<Answer> {
     const response = await this.#fetch(method, path, options);
-    const parsed = schema.safeParse(await response.json());
+    return this.#parsed(method, path, schema, response);
+  }
+
+  async #parsed<Answer>(method: string, path: string, schema: z.ZodType<Answer>, response: Response): Promise<Answer> {
+    const parsed = schema.safeParse(parseJson(await response.text()));
     if (parsed.success) return parsed.data;
     throw new FluxError(
       "internal",
@@ -127,11 +157,11 @@ export class FluxClient {
     );
   }
 
-  async #fetch(
-    method: string,
-    path: string,
-    options: RequestOptions & { body?: FormData; json?: unknown; headers?: Record<string, string> },
-  ): Promise<Response> {
+  #fetch(method: string, path: string, options: Sent): Promise<Response> {
+    return this.#request(method, `/api/v1${path}`, options);
+  }
+
+  async #request(method: string, path: string, options: Sent): Promise<Response> {
     const { url, apiKey, fetch: ownFetch = fetch } = this.#options;
     const headers: Record<string, string> = { ...options.headers };
     if (apiKey) headers.Authorization = `Bearer ${apiKey}`;
@@ -143,7 +173,7 @@ export class FluxClient {
       ...(body === undefined ? {} : { body }),
       ...(options.signal ? { signal: options.signal } : {}),
     };
-    const response = await ownFetch(new URL(`/api/v1${path}`, url), request).catch((error: unknown) => {
+    const response = await ownFetch(new URL(path, url), request).catch((error: unknown) => {
       options.signal?.throwIfAborted();
       throw new FluxError("unavailable", `No answer from ${url}: is the coordinator running, and the address right?`, {
         cause: error,

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FluxClient } from "#lib/client/flux-client.ts";
 import { createApiKey } from "#lib/coordinator/identity.ts";
 import { Problem } from "#lib/protocol/api/common.ts";
 import { FileResource } from "#lib/protocol/api/uploads.ts";
@@ -95,6 +96,26 @@ describe("resumable uploads", () => {
     });
     expect(await (await coordinator.call(`/files/${file.id}`)).json()).toEqual(file);
     expect((await send(path, { method: "HEAD" })).status).toBe(404);
+  });
+
+  it("are what the SDK uses for large files, and takes up again where the connection broke", async () => {
+    const content = randomBytes(40_000_000);
+    let requests = 0;
+    const flaky: typeof fetch = (input, init) => {
+      // Every third request breaks: some before they were sent, some after they were answered.
+      if (++requests % 3 !== 0) return fetch(input, init);
+      return requests % 2 === 0
+        ? Promise.reject(new TypeError("cut"))
+        : fetch(input, init).then(() => Promise.reject("cut"));
+    };
+    const client = new FluxClient({ url: coordinator.url, apiKey: coordinator.key, fetch: flaky });
+    const arrived: number[] = [];
+    const file = await client.uploadFile(new Blob([content]), "large.npy", "dataset", {
+      onProgress: (bytes) => arrived.push(bytes),
+    });
+    expect(file.sha256).toBe(createHash("sha256").update(content).digest("hex"));
+    expect(arrived.at(-1)).toBe(content.length);
+    expect(arrived).toEqual([...arrived].sort((a, b) => a - b));
   });
 
   it("are not there for another tenant, by any method", async () => {

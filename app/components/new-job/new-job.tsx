@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { Plan } from "#lib/protocol/api/jobs.ts";
 import type { DatasetResource, ModelResource } from "#lib/protocol/api/uploads.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
+import { formatBytes } from "../../format.ts";
 import { errorText, fluxClient } from "../client.ts";
 import { PlanFacts } from "../job/plan-facts.tsx";
 import { Lanes } from "../lanes.tsx";
@@ -63,7 +64,13 @@ export function NewJob({ models, datasets }: NewJobProps) {
     setChoices(NO_CHOICES);
     setDataset({ phase: "busy", doing: `Uploading ${file.name}…` });
     try {
-      const uploaded = await fluxClient().uploadFile(file, file.name, "dataset");
+      const uploaded = await fluxClient().uploadFile(file, file.name, "dataset", {
+        onProgress: (bytes) =>
+          setDataset({
+            phase: "busy",
+            doing: `Uploading ${file.name}: ${formatBytes(bytes)} of ${formatBytes(file.size)}…`,
+          }),
+      });
       setFileId(uploaded.id);
       await readData(uploaded.id, NO_CHOICES);
     } catch (error) {
@@ -136,7 +143,7 @@ export function NewJob({ models, datasets }: NewJobProps) {
             >
               <DropFile
                 label="Drop a model here, or choose a file"
-                hint="ONNX, up to 256 MB"
+                hint="ONNX, up to 512 MB"
                 accept=".onnx"
                 onFile={readModel}
               />
@@ -161,7 +168,7 @@ export function NewJob({ models, datasets }: NewJobProps) {
             <Earlier things={datasets} label="Or take an earlier dataset" onTake={takeDataset}>
               <DropFile
                 label="Drop a dataset here, or choose a file"
-                hint="CSV, JSON Lines, NumPy; up to 256 MB"
+                hint="CSV, JSON Lines, NumPy; up to 8 GB"
                 accept=".csv,.tsv,.txt,.jsonl,.ndjson,.npy,.npz,.gz"
                 onFile={uploadData}
               />

@@ -7,7 +7,7 @@ import type { FilePurpose } from "#lib/protocol/api/uploads.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { FluxClient } from "../flux-client.ts";
 import { describeDataset, describeModel, describePlan, print, printJson, say } from "./output.ts";
-import { jobLine, progressLine } from "./progress.ts";
+import { bar, jobLine, progressLine } from "./progress.ts";
 import { formatOf, writeResults } from "./results.ts";
 import { connect, type GlobalOptions } from "./settings.ts";
 
@@ -92,7 +92,9 @@ async function upload(client: FluxClient, path: string, purpose: FilePurpose) {
   const line = progressLine(process.stderr);
   line.show(`Uploading ${basename(path)} (${(found.size / 1e6).toFixed(1)} MB)…`);
   try {
-    return await client.uploadFile(await openAsBlob(path), basename(path), purpose);
+    return await client.uploadFile(await openAsBlob(path), basename(path), purpose, {
+      onProgress: (bytes) => line.show(`${bar(bytes / found.size)} ${basename(path)} ${(bytes / 1e6).toFixed(1)} MB`),
+    });
   } finally {
     line.end();
   }
