@@ -27,6 +27,12 @@ export interface InputTransform {
   readonly factor: Float64Array;
 }
 
+/** What x̃ can be, per encrypted feature. */
+export interface InputRange {
+  readonly low: Float64Array;
+  readonly high: Float64Array;
+}
+
 interface Layer {
   readonly blocks: BlockLayer;
   /** Rows that are squared; the rest is carried. The last layer squares nothing. */
@@ -54,6 +60,8 @@ export class MemberModel {
   readonly outputCenter: Float64Array;
   /** Largest distance of an output from its centre on the samples. */
   readonly outputMax: number;
+  /** Largest distance of an output from its centre that any record within the calibrated ranges can make. */
+  private readonly intervalMax: number;
   private readonly fit: CheckSet;
   private readonly check: CheckSet;
   private readonly decisions: Decisions;
@@ -61,7 +69,12 @@ export class MemberModel {
   private readonly realOutputs: readonly Float64Array[];
 
   /** `fit` and `check` hold this member's encrypted features, already transformed to x̃. */
-  constructor(normalized: NormalizedGraph, transform: InputTransform, fit: CheckSet, check: CheckSet) {
+  constructor(
+    normalized: NormalizedGraph,
+    transform: InputTransform & { range: InputRange },
+    fit: CheckSet,
+    check: CheckSet,
+  ) {
     this.normalized = normalized;
     this.fit = fit;
     this.check = check;
@@ -88,6 +101,7 @@ export class MemberModel {
     const { center, largest } = centres(basis, this.realOutputs);
     this.outputCenter = center;
     this.outputMax = largest;
+    this.intervalMax = largestByIntervals(layers, transform.range, center);
     this.decisions = decisionsOf(normalized.tail, this.realOutputs);
   }
 
@@ -103,9 +117,13 @@ export class MemberModel {
     );
   }
 
-  /** Bits of modulus that the outputs need at these scales, with `margin` of room beyond what the samples showed. */
+  /**
+   * Bits of modulus that the outputs need at these scales: `margin` of room beyond what the samples showed, or what interval
+   * arithmetic allows them at most where that is less.
+   */
   modulusBits(scales: Scales, margin: number): number {
-    return this.outputScaleBits(scales) + Math.log2(2 * this.outputMax * margin);
+    const largest = Math.min(this.outputMax * margin, Math.max(this.outputMax, this.intervalMax));
+    return this.outputScaleBits(scales) + Math.log2(2 * largest);
   }
 
   /**
@@ -271,6 +289,36 @@ function centres(...sets: (readonly Float64Array[])[]): { center: Float64Array; 
     largest = Math.max(largest, (high - low) / 2);
   }
   return { center, largest };
+}
+
+/** Interval arithmetic through the real network: how far from its centre an output can get. */
+function largestByIntervals(layers: readonly Layer[], range: InputRange, center: Float64Array): number {
+  let { low, high } = range;
+  for (const { blocks: layer, squared } of layers) {
+    const least = layer.constant.slice();
+    const most = layer.constant.slice();
+    for (const block of layer.blocks) {
+      const { k, m, weights } = layer.matrices[block.matrix]!;
+      for (let row = 0; row < k; row++) {
+        const input = block.inputs[row]!;
+        if (input < 0) continue;
+        for (let column = 0; column < m; column++) {
+          const weight = weights[row * m + column]!;
+          const output = block.outputs[column]!;
+          least[output] = least[output]! + weight * (weight > 0 ? low[input]! : high[input]!);
+          most[output] = most[output]! + weight * (weight > 0 ? high[input]! : low[input]!);
+        }
+      }
+    }
+    for (let row = 0; row < squared; row++) {
+      const [a, b] = [least[row]! ** 2, most[row]! ** 2];
+      least[row] = least[row]! <= 0 && most[row]! >= 0 ? 0 : Math.min(a, b);
+      most[row] = Math.max(a, b);
+    }
+    low = least;
+    high = most;
+  }
+  return center.reduce((most, middle, i) => Math.max(most, high[i]! - middle, middle - low[i]!), 0);
 }
 
 function largestWeight(layer: BlockLayer): number {

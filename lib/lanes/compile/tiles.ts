@@ -69,10 +69,13 @@ function tileFamily(matrix: WeightMatrix, family: readonly Block[], size: number
   return { matrix: size === 1 ? matrix : spread(matrix, template), groups };
 }
 
+/** Where the tightest run is looked for: layers repeat themselves long before. */
+const MAX_TEMPLATE_STARTS = 256;
+
 /** The tightest run of `size` whole blocks: whose inputs overlap most. */
 function findTemplate(family: readonly Block[], size: number): Template | undefined {
   let best: Template | undefined;
-  for (let first = 0; first + size <= family.length; first++) {
+  for (let first = 0; first + size <= family.length && first < MAX_TEMPLATE_STARTS; first++) {
     const run = family.slice(first, first + size);
     if (size > 1 && run.some((block) => block.inputs.includes(-1))) continue;
     const template = templateOf(run);

@@ -21,10 +21,8 @@ function throughNormalForm(graph: Graph, features: number) {
   const all = columns(records);
   const normalized = normalize(graph, { count: 40, columns: all });
   const set = { count: 40, columns: normalized.normal.features.map((feature) => all[feature]!) };
-  const identity = {
-    center: new Float64Array(set.columns.length),
-    factor: new Float64Array(set.columns.length).fill(1),
-  };
+  const ones = new Float64Array(set.columns.length).fill(1);
+  const identity = { center: ones.map(() => 0), factor: ones, range: { low: ones.map(() => -1), high: ones } };
   const member = new MemberModel(normalized, identity, set, set);
   const found = runTail(normalized.tail, member.plainOutputs(set), 40);
   const name = graph.inputs[0]!.name;
