@@ -22,6 +22,7 @@ const TAIL_LEASE = 0.2;
 /** How much later than the others a donor may end before its help hurts. */
 const LATE_FACTOR = 1.25;
 const LATE_MARGIN_MS = 100;
+const LEASES_ON_A_SLOW_LINK = 3;
 /** Carved leases are no shorter: below, overhead eats them. */
 const MIN_LEASE_MS = 250;
 /** Pending microtasks looked at beyond the head when the head may not go to this donor. */
@@ -52,7 +53,12 @@ export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: F
   const limitMs = Math.min(request.wantMs, LEASE_LIMITS.microtaskMs) * HEADROOM - filled.p90Ms;
   const leaseTargetMs = Math.max(
     MIN_LEASE_MS,
-    Math.min(TAIL_LEASE * level, bestLeaseMs(pace.overheadMs, costModel.meanSessionMs(nowMs))),
+    Math.min(
+      TAIL_LEASE * level,
+      bestLeaseMs(pace.overheadMs, costModel.meanSessionMs(nowMs)),
+      // The next bundle is asked for when the first lease begins to compute: the others keep the link busy meanwhile.
+      pace.linkBound ? limitMs / LEASES_ON_A_SLOW_LINK : Number.POSITIVE_INFINITY,
+    ),
   );
   const expectedLeases = Math.max(1, Math.ceil(limitMs / leaseTargetMs));
   const withinLimit = costModel.unitsWithin(donor, definition, limitMs, expectedLeases);

@@ -179,6 +179,7 @@ class HierarchicalCostModel implements CostModel {
     if (!rates) return null;
     return {
       msPerUnit: Math.max(1e-6, rates.downMsPerUnit, rates.computeMsPerUnit, rates.upMsPerUnit),
+      linkBound: rates.downMsPerUnit > rates.computeMsPerUnit,
       overheadMs: rates.overheadMs,
       artefactMs: rates.artefactMs,
     };

@@ -163,6 +163,8 @@ export interface StageView {
 export interface Pace {
   /** The slowest of download, compute and upload. */
   readonly msPerUnit: number;
+  /** The download is: a bundle of one lease would leave the link idle for a round trip. */
+  readonly linkBound: boolean;
   /** On top, per microtask. */
   readonly overheadMs: number;
   /** Once, before the first unit: artefacts that it lacks. */
