@@ -163,6 +163,31 @@ function binary(
 }
 
 function castData(data: Float64Array, to: ValueInfo["dtype"]): Float64Array {
-  if (to === "bool") return data.map((value) => (value === 0 ? 0 : 1));
-  return isIntegerDtype(to) ? data.map(Math.trunc) : data;
+  switch (to) {
+    case "bool":
+      return data.map((value) => (value === 0 ? 0 : 1));
+    case "float64":
+      return data;
+    case "float32":
+      return data.map(Math.fround);
+    case "float16":
+      return data.map((value) => roundBinary(value, 10, -14, 65504));
+    case "bfloat16":
+      return data.map((value) => roundBinary(value, 7, -126, 255 * 2 ** 120));
+    default:
+      return data.map(Math.trunc);
+  }
+}
+
+/** The nearest number with so many fraction bits (ties to even), subnormal below 2^minExponent, infinite beyond `largest`. */
+function roundBinary(value: number, fractionBits: number, minExponent: number, largest: number): number {
+  if (value === 0 || !Number.isFinite(value)) return value;
+  const exponent = Math.max(minExponent, Math.floor(Math.log2(Math.abs(value))));
+  const unit = 2 ** (exponent - fractionBits);
+  const steps = value / unit;
+  const floor = Math.floor(steps);
+  const rest = steps - floor;
+  const up = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0);
+  const rounded = (floor + Number(up)) * unit;
+  return Math.abs(rounded) > largest ? Math.sign(value) * Number.POSITIVE_INFINITY : rounded;
 }

@@ -109,7 +109,7 @@ export type UnaryNode = NodeBase & { readonly x: ValueId } & (
   );
 export type UnaryOp = UnaryNode["op"];
 
-/** Rounds towards zero when an integer type is asked for; never saturates. */
+/** Rounds to the type: towards zero for integers (which never saturate), to the nearest for floats. */
 export type CastNode = NodeBase & { readonly op: "cast"; readonly x: ValueId; readonly to: DType };
 
 // ---------------------------------------------------------------- arithmetic

@@ -2,7 +2,7 @@
  * ONNX → Graph. Every node becomes one or a few graph nodes; sizes that exporters compute (Shape, Gather, Concat, …) are
  * resolved here, so that the graph has fixed shapes behind its batch axis.
  *
- * Semantics: the ONNX operator specification, opsets 7 to 24 (https://onnx.ai/onnx/operators/).
+ * Semantics: the ONNX operator specification, opsets 6 to 24 (https://onnx.ai/onnx/operators/).
  */
 import { FluxError } from "#lib/protocol/errors.ts";
 import { GraphBuilder } from "../builder.ts";
@@ -20,7 +20,7 @@ import type { Imported, OperatorTable } from "./operators/table.ts";
 import { isDefaultDomain, type OnnxFile, readOnnx } from "./read.ts";
 import { readTensor } from "./tensors.ts";
 
-const OPSET_MIN = 7;
+const OPSET_MIN = 6;
 const OPSET_MAX = 24;
 
 const OPERATORS: ReadonlyMap<string, OperatorTable[string]> = new Map(

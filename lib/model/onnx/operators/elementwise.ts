@@ -38,7 +38,7 @@ export const ELEMENTWISE: OperatorTable = {
   ...Object.fromEntries(
     Object.entries(BINARY).map(([name, op]) => [
       name,
-      (node: NodeReader) => node.add({ op, a: node.value(0), b: node.value(1) }),
+      (node: NodeReader) => node.add({ op, a: node.value(0), b: legacyBroadcast(node) }),
     ]),
   ),
   LeakyRelu: (node) => node.add({ op: "leakyRelu", x: node.value(0), alpha: node.float("alpha", 0.01) }),
@@ -79,6 +79,7 @@ export const ELEMENTWISE: OperatorTable = {
   Dropout: (node) => {
     node.float("ratio");
     node.int("seed");
+    node.int("is_test");
     if (node.has(2) && node.number(2) !== 0) {
       throw node.unsupported("is in training mode", "Call model.eval() before the export.");
     }
@@ -86,6 +87,22 @@ export const ELEMENTWISE: OperatorTable = {
   },
   Constant: constant,
 };
+
+/**
+ * The second operand. Opset 6 aligned it with the first at `axis` (default: the last axes) when `broadcast` was set; since
+ * opset 7 NumPy's rules hold.
+ */
+function legacyBroadcast(node: NodeReader): ValueId {
+  const b = node.value(1);
+  if (node.scope.opset >= 7) return b;
+  const axis = node.int("axis");
+  if (!node.flag("broadcast") || axis === undefined) return b;
+  const shape = node.shape(b);
+  const trailing = node.rank(0) - node.axis(axis, node.rank(0)) - shape.length;
+  if (trailing < 0) throw node.invalid("its second operand does not fit where it is to be broadcast");
+  const aligned = [...shape, ...new Array<number>(trailing).fill(1)];
+  return node.add({ op: "reshape", x: b, shape: aligned }, `${node.name}/aligned`);
+}
 
 function variadic(node: NodeReader, op: BinaryOp): ValueId {
   let result = node.value(0);
@@ -106,6 +123,9 @@ function clip(node: NodeReader): ValueId {
 function prelu(node: NodeReader): ValueId {
   const x = node.value(0);
   const slope = node.constant(1);
+  if (node.scope.opset < 7 && slope.data.length > 1) {
+    throw node.unsupported("pairs slopes with channels as opset 6 did", "Export with opset 17.");
+  }
   const [first] = slope.data;
   if (first !== undefined && slope.data.every((value) => value === first)) {
     return node.add({ op: "leakyRelu", x, alpha: first });

@@ -6,8 +6,10 @@ import type { OperatorTable } from "./table.ts";
 
 export const LINEAR: OperatorTable = {
   MatMul: (node) => node.add({ op: "matMul", a: node.value(0), b: node.value(1) }),
-  Gemm: (node) =>
-    node.add({
+  Gemm: (node) => {
+    // Opset 6 had to be told to broadcast the bias; later ones always do.
+    if (node.scope.opset < 7) node.flag("broadcast");
+    return node.add({
       op: "gemm",
       a: node.value(0),
       b: node.value(1),
@@ -16,7 +18,8 @@ export const LINEAR: OperatorTable = {
       beta: node.float("beta", 1),
       transA: node.flag("transA"),
       transB: node.flag("transB"),
-    }),
+    });
+  },
   Conv: conv,
   AveragePool: (node) => pool(node, "averagePool"),
   MaxPool: (node) => {
@@ -96,6 +99,7 @@ function globalPool(node: NodeReader, op: "reduceMean" | "reduceMax"): ValueId {
 
 function batchNormalization(node: NodeReader): ValueId {
   node.float("momentum");
+  node.int("is_test");
   if (node.flag("training_mode") || node.outputs.slice(1).some((name) => name !== "")) {
     throw node.unsupported("is in training mode", "Call model.eval() before the export.");
   }

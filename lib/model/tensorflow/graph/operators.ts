@@ -88,6 +88,7 @@ export const TF_OPERATORS: Readonly<Record<string, (node: TfReader) => Imported>
     const difference = node.add({ op: "sub", a: node.value(0), b: node.value(1) }, `${node.name}/difference`);
     return node.add({ op: "mul", a: difference, b: difference });
   },
+  DivNoNan: divNoNan,
   LeakyRelu: (node) => node.add({ op: "leakyRelu", x: node.value(0), alpha: node.number("alpha", 0.2) }),
   ClipByValue: (node) => node.add({ op: "clip", x: node.value(0), min: node.integer(1), max: node.integer(2) }),
   AddN: (node) => {
@@ -161,6 +162,16 @@ export const TF_OPERATORS: Readonly<Record<string, (node: TfReader) => Imported>
     return node.add({ op: "expand", x: one, shape: dims });
   },
 };
+
+/** a / b, and 0 where b is 0: with m = |sign(b)|, that is a·m / (b + 1 − m). */
+function divNoNan(node: TfReader): ValueId {
+  const [a, b] = [node.value(0), node.value(1)];
+  const sign = node.add({ op: "sign", x: b }, `${node.name}/sign`);
+  const present = node.add({ op: "abs", x: sign }, `${node.name}/present`);
+  const absent = node.add({ op: "sub", a: node.scalar("one", 1), b: present }, `${node.name}/absent`);
+  const top = node.add({ op: "mul", a, b: present }, `${node.name}/top`);
+  return node.add({ op: "div", a: top, b: node.add({ op: "add", a: b, b: absent }, `${node.name}/bottom`) });
+}
 
 // ---------------------------------------------------------------- products
 

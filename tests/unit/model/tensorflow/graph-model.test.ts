@@ -104,6 +104,7 @@ const elementwise: readonly Case[] = [
     nodes: one("ClipByValue", ["lo", "hi"]),
     constants: { lo: scalar(-0.25), hi: scalar(0.5) },
   },
+  { name: "DivNoNan", x: [4], y: [4], nodes: one("DivNoNan", ["y"]), feed: (i) => (i % 3) - 1 },
   { name: "AddN", x: [4], y: [4], nodes: one("AddN", ["y", "x"], { N: { i: "3" } }) },
   {
     name: "Cast",
