@@ -7,7 +7,7 @@ import { countryName, formatBytes, formatCount, formatShare, formatSi } from "./
 export function WorkDone({ view }: { view: DonorView }) {
   const { totals } = view;
   return (
-    <dl className="grid grid-cols-2 gap-x-6 gap-y-5 sm:grid-cols-4">
+    <dl data-units-accepted={totals.unitsAccepted} className="grid grid-cols-2 gap-x-6 gap-y-5 sm:grid-cols-4">
       <Fact name="Verified microtasks" value={formatCount(totals.microtasksAccepted)} />
       <Fact name="Rate" value={formatSi(view.unitsPerSecond)} unit={`${unitName(view)}/s`} />
       <Fact name="Busy, last 10 s" value={formatShare(view.busyShare)} />

@@ -10,6 +10,9 @@ import type { ComputeCalls, ComputeNotice } from "../messages.ts";
 import { serveCalls } from "../peer.ts";
 import { createDutyCycle, createYield } from "./duty-cycle.ts";
 
+/** The page draws ten times a second; a batch may take a fraction of a millisecond. */
+const PROGRESS_EVERY_MS = 100;
+
 const environment = readEnvironment();
 const threads = wasmThreads(environment);
 const duty = createDutyCycle(systemClock, createYield());
@@ -38,9 +41,12 @@ const tell = serveCalls<ComputeCalls, ComputeNotice>(
       runtime = stage.runtime;
       duty.setShare(shareInForce());
       await duty.begin(signal);
+      let toldMs = performance.now();
       const result = await stage.run(task, async (unitsDone) => {
         await duty.breathe(signal);
         signal.throwIfAborted();
+        if (performance.now() - toldMs < PROGRESS_EVERY_MS) return;
+        toldMs = performance.now();
         tell({ kind: "progress", taskId: task.taskId, unitsDone });
       });
       const computeMs = duty.end();
