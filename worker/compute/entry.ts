@@ -10,8 +10,8 @@ import type { ComputeCalls, ComputeNotice } from "../messages.ts";
 import { serveCalls } from "../peer.ts";
 import { createDutyCycle, createYield } from "./duty-cycle.ts";
 
-/** The page draws ten times a second; a batch may take a fraction of a millisecond. */
-const PROGRESS_EVERY_MS = 100;
+/** The page draws four times a second; a batch may take a fraction of a millisecond. */
+const PROGRESS_EVERY_MS = 200;
 
 const environment = readEnvironment();
 const threads = wasmThreads(environment);

@@ -42,6 +42,10 @@ const LONG_POLL_GRACE_MS = 10_000;
 /** Stop is promised within a second; an answer to the last return may take this part of it. */
 const RETURN_MS = 300;
 const IDLE_AFTER_MS = 1_000;
+/** Work that should wait here while one microtask computes: it covers a slow answer and a slow payload. */
+const AHEAD_MS = 1_500;
+/** Of the old estimate, per microtask. */
+const PACE_MEMORY = 0.7;
 const ASK_BACKOFF_MS = 2_000;
 /** A dragged slider changes many times a second; the coordinator need not hear each. */
 const SIGNALS_EVERY_MS = 500;
@@ -93,6 +97,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   let leaving: "leaving" | "frozen" | null = null;
   let longPollMs: number = SOCKET_LIMITS.longPollMs;
   let crashes = 0;
+  /** What microtasks take here over what was predicted, as a running mean: early predictions may be far off. */
+  let pace = 1;
   let link: Link | null = null;
   let lastReturn: Promise<unknown> = Promise.resolve();
 
@@ -281,7 +287,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   // ---- asking ----
 
   async function ask(opened: Link, artefacts: ArtefactSource, intake: ReturnType<typeof createIntake>): Promise<void> {
-    const hasRoom = (): boolean => table.waitingMs() < LEASE_LIMITS.microtaskMs && table.bundlesToCompute() < 2;
+    const hasRoom = (): boolean =>
+      table.waitingMs() * pace < AHEAD_MS && table.payloadBytes() < PAYLOAD_MEMORY_BYTES / 2;
     for (;;) {
       await changed.until(() => !isLive(state) || (wantsWork(state) && opened.online && hasRoom()));
       if (!isLive(state)) return;
@@ -381,6 +388,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
         transfer: [ingredients.payload.buffer],
       });
       crashes = 0;
+      const ratio = (clock.nowMs() - startMs) / Math.max(1, lease.predictedMs);
+      pace = Math.min(1, PACE_MEMORY * pace + (1 - PACE_MEMORY) * ratio);
       tally.computed(computeMs, clock.nowMs());
       if (result.length !== lease.resultBytes) {
         throw new FluxError(

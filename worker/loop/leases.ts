@@ -36,8 +36,8 @@ export interface LeaseTable {
   nextReady(): HeldLease | undefined;
   /** Predicted milliseconds of work that wait for their turn. */
   waitingMs(): number;
-  /** Bundles of which something is still to be computed. */
-  bundlesToCompute(): number;
+  /** Bytes of payloads that wait or compute. */
+  payloadBytes(): number;
   view(): HeldMicrotask[];
 }
 
@@ -74,12 +74,8 @@ export function createLeaseTable(): LeaseTable {
     all,
     nextReady: () => all().find((entry) => entry.state === "waiting" && entry.ingredients !== null),
     waitingMs: () => all().reduce((sum, entry) => (entry.state === "waiting" ? sum + entry.lease.predictedMs : sum), 0),
-    bundlesToCompute: () =>
-      new Set(
-        all()
-          .filter((entry) => entry.state !== "sending")
-          .map((entry) => entry.bundle),
-      ).size,
+    payloadBytes: () =>
+      all().reduce((sum, entry) => (entry.state === "sending" ? sum : sum + entry.lease.payloadBytes), 0),
     view: () =>
       all().map((entry) => ({
         id: entry.lease.leaseId,
