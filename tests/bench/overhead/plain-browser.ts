@@ -17,12 +17,12 @@ export interface PlainBrowser {
   close(): Promise<void>;
 }
 
-const Targets = z.array(z.object({ type: z.string(), webSocketDebuggerUrl: z.string() }));
+const Targets = z.array(z.object({ type: z.string(), url: z.string(), webSocketDebuggerUrl: z.string() }));
 const Reply = z.object({
   id: z.number().optional(),
   result: z
     .object({
-      result: z.object({ value: z.unknown() }),
+      result: z.object({ value: z.unknown().optional() }),
       exceptionDetails: z.looseObject({ text: z.string() }).optional(),
     })
     .optional(),
@@ -43,19 +43,24 @@ export async function openPlainBrowser(url: string): Promise<PlainBrowser> {
     if (reply.id !== undefined) waiting.get(reply.id)?.(reply);
   });
   let nextId = 1;
+  async function evaluate(expression: string): Promise<unknown> {
+    const id = nextId++;
+    const params = { expression, awaitPromise: true, returnByValue: true };
+    const reply = await new Promise<z.infer<typeof Reply>>((resolve) => {
+      waiting.set(id, resolve);
+      socket.send(JSON.stringify({ id, method: "Runtime.evaluate", params }));
+    });
+    waiting.delete(id);
+    if (!reply.result) throw new Error("The page that was asked is gone");
+    if (reply.result.exceptionDetails) throw new Error(JSON.stringify(reply.result.exceptionDetails));
+    return reply.result.result.value;
+  }
+  // The first document of a tab is an empty one, and what is asked of it is thrown away with it.
+  const isThere = `document.readyState === "complete" && location.href.startsWith("http")`;
+  while (!(await evaluate(isThere).catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 50));
   return {
     pid: child.pid ?? 0,
-    async evaluate(expression) {
-      const id = nextId++;
-      const params = { expression, awaitPromise: true, returnByValue: true };
-      const reply = await new Promise<z.infer<typeof Reply>>((resolve) => {
-        waiting.set(id, resolve);
-        socket.send(JSON.stringify({ id, method: "Runtime.evaluate", params }));
-      });
-      waiting.delete(id);
-      if (reply.result?.exceptionDetails) throw new Error(JSON.stringify(reply.result.exceptionDetails));
-      return reply.result?.result.value;
-    },
+    evaluate,
     async close() {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       socket.close();
@@ -79,8 +84,10 @@ async function debuggerEndpoint(child: ChildProcess): Promise<string> {
 }
 
 async function pageOf(endpoint: string): Promise<string> {
-  const targets = Targets.parse(await (await fetch(`http://${endpoint}/json/list`)).json());
-  const page = targets.find(({ type }) => type === "page");
-  if (!page) throw new Error("The browser opened no page");
-  return page.webSocketDebuggerUrl;
+  for (;;) {
+    const targets = Targets.parse(await (await fetch(`http://${endpoint}/json/list`)).json());
+    const page = targets.find(({ type, url }) => type === "page" && url.startsWith("http"));
+    if (page) return page.webSocketDebuggerUrl;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
