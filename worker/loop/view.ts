@@ -58,8 +58,10 @@ export function createViewSender(clock: Clock, send: (message: LoopToPage) => vo
 
   return {
     set(change) {
-      // A phase is shown at once: it answers a click.
-      const shift = change.phase !== undefined && change.phase !== view.phase;
+      // A phase is shown at once, because it answers a click; a broken link too, because it may be whole again soon.
+      const shift =
+        (change.phase !== undefined && change.phase !== view.phase) ||
+        (change.link !== undefined && change.link !== view.link);
       view = { ...view, ...change };
       if (shift && !closed) flush();
       else soon();
