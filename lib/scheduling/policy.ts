@@ -3,7 +3,8 @@
  * a score for each (score.ts), then a bundle filled to the time wanted (bundle.ts); where nothing is pending, or attempts
  * are overdue, a race against a late one (tail.ts); otherwise a reason in words.
  *
- * Cost: `npm run bench:simulation` prints it by the number of open stages.
+ * Cost of choose + lease + accept by open stages (`npm run bench:simulation`, a busy 2-core machine): 1: 7 µs, 10: 11 µs,
+ * 100: 27 µs, 1,000: 96 µs. Scoring every open stage instead of the short list: 22, 28, 102 and 1,958 µs.
  */
 import { type Filled, fillFrom } from "./bundle.ts";
 import { NARROW, shortList, WIDE } from "./candidates.ts";
