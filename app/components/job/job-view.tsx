@@ -18,7 +18,7 @@ export function JobView({ initial }: { initial: JobResource }) {
   const { job, connected } = useJob(initial);
   const ended = job.status === "completed" || job.status === "failed" || job.status === "canceled";
   return (
-    <div className="grid gap-6">
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-6">
       <header className="grid gap-3">
         <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
           <h1 className="min-w-0 text-[1.8rem] [overflow-wrap:anywhere] sm:text-[2.1rem]">{job.name}</h1>
@@ -36,7 +36,7 @@ export function JobView({ initial }: { initial: JobResource }) {
         ) : null}
       </header>
       <Progress job={job} />
-      <div className="grid items-start gap-6 lg:grid-cols-2">
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-6 lg:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]">
         <ResultDownloads job={job} />
         {job.plan ? <PlanFacts plan={job.plan} /> : null}
       </div>

@@ -24,7 +24,7 @@ export function PlanFacts({ plan }: { plan: Plan }) {
         <Fact name="With the donors online now">
           {plan.seconds_with_donors_online === null
             ? "none online"
-            : `${formatCount(plan.donors_online)} → ${formatDuration(plan.seconds_with_donors_online)}`}
+            : `${formatCount(plan.donors_online)}: ${formatDuration(plan.seconds_with_donors_online)}`}
         </Fact>
       </dl>
       <div className="mt-4 flex gap-3 rounded-md bg-sunk px-4 py-3">
@@ -50,12 +50,16 @@ function EncryptedFacts({ plan }: { plan: Extract<Plan, { privacy: "encrypted" }
         {formatPercent(fidelity.same_answer_rate, 2)}
       </Fact>
       <Fact name="Largest error of an output">{fidelity.largest_error.toPrecision(2)}</Fact>
-      <Fact name="Donors' computing, per record">{formatDuration(plan.core_seconds_per_record)}</Fact>
-      <Fact name="Encrypting and decrypting, per record">{plan.key_holder_ms_per_record.toPrecision(2)} ms</Fact>
-      <Fact name="The plain model here, per record">{plan.plain_model_ms_per_record.toPrecision(2)} ms</Fact>
+      <Fact name="Donors' computing, per record">{milliseconds(1000 * plan.core_seconds_per_record)}</Fact>
+      <Fact name="Encrypting and decrypting, per record">{milliseconds(plan.key_holder_ms_per_record)}</Fact>
+      <Fact name="The plain model here, per record">{milliseconds(plan.plain_model_ms_per_record)}</Fact>
       <Fact name="Security">{plan.security_bits} bit</Fact>
     </>
   );
+}
+
+function milliseconds(ms: number): string {
+  return `${ms >= 100 ? Math.round(ms) : Number(ms.toPrecision(2))} ms`;
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

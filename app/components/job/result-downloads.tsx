@@ -1,6 +1,7 @@
 import type { JobResource } from "#lib/protocol/api/jobs.ts";
 import { ButtonLink } from "../ui/button.tsx";
 import { Card } from "../ui/card.tsx";
+import { FirstResults } from "./first-results.tsx";
 
 const FORMATS = [
   { format: "csv", text: "CSV" },
@@ -29,6 +30,7 @@ export function ResultDownloads({ job }: { job: JobResource }) {
               </ButtonLink>
             ))}
           </div>
+          <FirstResults job={job} />
           <p className="mt-5 text-[0.95rem] text-ink-2">With the API:</p>
           <pre className="number mt-1.5 overflow-x-auto rounded-md bg-sunk px-3 py-2.5 text-[0.82rem] leading-relaxed">
             {`curl -H "Authorization: Bearer $FLUX_KEY" \\\n  "$FLUX_URL${job.urls.results}?format=csv" -o results.csv`}
