@@ -32,7 +32,11 @@ export function ResultDownloads({ job }: { job: JobResource }) {
           </div>
           <FirstResults job={job} />
           <p className="mt-5 text-[0.95rem] text-ink-2">With the API:</p>
-          <pre className="number mt-1.5 overflow-x-auto rounded-md bg-sunk px-3 py-2.5 text-[0.82rem] leading-relaxed">
+          <pre
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard
+            tabIndex={0}
+            className="number mt-1.5 overflow-x-auto rounded-md bg-sunk px-3 py-2.5 text-[0.82rem] leading-relaxed"
+          >
             {`curl -H "Authorization: Bearer $FLUX_KEY" \\\n  "$FLUX_URL${job.urls.results}?format=csv" -o results.csv`}
           </pre>
         </>

@@ -11,7 +11,8 @@ export default function Errors() {
         <code className="number text-[0.95rem]">code</code>; show its{" "}
         <code className="number text-[0.95rem]">detail</code>, which says what happened and what to do.
       </p>
-      <div className="mt-8 overflow-x-auto">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard */}
+      <section aria-label="Error codes" tabIndex={0} className="mt-8 overflow-x-auto">
         <table className="w-full text-left">
           <thead>
             <tr className="border-b border-line-strong text-[0.92rem] text-ink-3">
@@ -32,7 +33,7 @@ export default function Errors() {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
     </>
   );
 }

@@ -31,11 +31,12 @@ export default function Privacy() {
       <NoiseBesidePicture />
 
       <h2 className="mt-10 text-[1.5rem]">In an encrypted job</h2>
-      <div className="mt-4 overflow-x-auto">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard */}
+      <section aria-label="Who sees what, as a table" tabIndex={0} className="mt-4 overflow-x-auto">
         <table className="w-full text-left">
           <thead>
             <tr className="border-b border-line-strong text-[0.92rem] text-ink-3">
-              <th className="py-2 pr-4 font-[500]"> </th>
+              <td />
               <th className="py-2 pr-4 font-[500]">Donors</th>
               <th className="py-2 pr-4 font-[500]">Coordinator, holding the key</th>
               <th className="py-2 font-[500]">Coordinator, key with you</th>
@@ -56,7 +57,7 @@ export default function Privacy() {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
       <p className="mt-3 text-[0.95rem] text-ink-3">
         The last column is submitter custody, where keys never leave your machine. This server does not offer it yet.
       </p>
