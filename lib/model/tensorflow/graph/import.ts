@@ -6,6 +6,7 @@ import { FluxError } from "#lib/protocol/errors.ts";
 import { MODEL_LIMITS } from "#lib/protocol/limits.ts";
 import { GraphBuilder } from "../../builder.ts";
 import { BATCH, type Dim, type Graph } from "../../graph.ts";
+import { removeTransposes } from "../../layout.ts";
 import { invalid, unsupported } from "../../shapes.ts";
 import { type TfFunction, type TfGraph, type TfNode, type TfPort, TfReader, type TfValue } from "./nodes.ts";
 import { TF_OPERATORS } from "./operators.ts";
@@ -23,7 +24,7 @@ const CALLS: ReadonlySet<string> = new Set(["StatefulPartitionedCall", "Partitio
 
 /** Throws FluxError `model_unsupported`, `model_invalid` or `model_too_large`, naming the node. */
 export function importTfGraph(graph: TfGraph): Graph {
-  return new Importer(graph).run();
+  return removeTransposes(new Importer(graph).run());
 }
 
 class Importer {

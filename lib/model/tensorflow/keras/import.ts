@@ -2,6 +2,7 @@
 import { FluxError } from "#lib/protocol/errors.ts";
 import { GraphBuilder } from "../../builder.ts";
 import { BATCH, type Dim, DTYPES, type DType, type Graph, type Tensor, type ValueId } from "../../graph.ts";
+import { removeTransposes } from "../../layout.ts";
 import { invalid, unsupported } from "../../shapes.ts";
 import type { KerasLayer, KerasModel, TensorRef } from "./config.ts";
 import { LayerCall } from "./layer.ts";
@@ -16,7 +17,7 @@ export type VariableSource = (path: LayerPath, names: readonly string[]) => read
 /** Throws FluxError `model_unsupported` or `model_invalid` naming the layer. */
 export function importKerasModel(model: KerasModel, variables: VariableSource, kerasVersion: number): Graph {
   const importer = new Importer(new GraphBuilder(model.name), variables, kerasVersion);
-  return importer.run(model);
+  return removeTransposes(importer.run(model));
 }
 
 class Importer {
