@@ -37,7 +37,7 @@ export function drawCanaries(
 
 /** How far honest noise may move a canary: many times the plan's precision, far below what a single wrong lane does. */
 export function canaryTolerance(member: PlanMember): number {
-  return Math.max(64 * 2 ** -member.precisionBits, 1e-6 * member.expectedMax);
+  return Math.max(128 * 2 ** -member.precisionBits, 1e-6 * member.expectedMax);
 }
 
 /** Uniform below n ≤ 2^32 from `crypto`, by rejection. */

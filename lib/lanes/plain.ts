@@ -40,10 +40,12 @@ export function plainProgram(program: LaneProgram, encodeScale: number, scaleOut
       return out;
     };
   });
+  // A last bias may be larger than the modulus has room for (the outputs, without their centres, are not): everything is modulo Q.
+  const modulus = program.ring.primes.reduce((product, q) => product * q, 1);
   return (encoded) => {
     let values: Float64Array = encoded.map((value) => value * encodeScale);
     for (const stage of stages) values = stage(values);
-    return values.map((value) => value / scaleOut);
+    return values.map((value) => (value - modulus * Math.round(value / modulus)) / scaleOut);
   };
 }
 

@@ -124,7 +124,7 @@ export async function compilePlan(
     members.map(({ model }) => model),
     {
       aims: members.map(({ approximation }) =>
-        aimBeside(approximation, memberAim(options.aim ?? DEFAULT_AIM, members.length)),
+        aimBeside(approximation, memberAim(options.aim ?? DEFAULT_AIM, members.length, calibration.rows)),
       ),
       leastAim: options.leastAim ?? 0,
       margin: options.margin ?? 1.25,
@@ -168,7 +168,8 @@ export async function compilePlan(
       center: [...model.outputCenter],
       expectedMax: model.outputMax,
       capacity: 2 ** (modulusBits(ring.primes) - 1) / scaleOut,
-      precisionBits: Math.round(-Math.log2(Math.max(rmsError, 2 ** -60))),
+      // Half the error's size: coarser would add to it.
+      precisionBits: 1 + Math.round(-Math.log2(Math.max(rmsError, 2 ** -60))),
       tail: encodeTail(tail),
     });
   }
@@ -203,8 +204,10 @@ export async function compilePlan(
 }
 
 /** Members of an ensemble outvote each other's slips: each may change twice as many answers, which spares all of them bytes. */
-function memberAim(aim: number, members: number): number {
-  return members > 1 ? 1 - 2 * (1 - aim) : aim;
+function memberAim(aim: number, members: number, records: number): number {
+  // Of a few records a single one is a large share.
+  const few = Math.min(1, Math.max(0.05, records / 500));
+  return 1 - (1 - aim) * few * (members > 1 ? 2 : 1);
 }
 
 /** Where fitted activations change answers anyway, quantisation may change an eighth as many: bits would buy nothing there. */

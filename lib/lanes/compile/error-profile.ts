@@ -2,7 +2,9 @@
  * How likely errors of a given size change answers. Counting changed answers among a thousand records is too coarse to search with (a
  * handful of records decide), so each record's chance is worked out from how close its decision is and how large errors are around it.
  */
+
 import { type Graph, type GraphOp, isUnary, recordElements } from "#lib/model/graph.ts";
+import { scalarRange } from "./fidelity.ts";
 
 /** Per output port: how far its errors must go, in the difference of two values or in one, to change a record's answer. */
 export interface Decisions {
@@ -12,8 +14,9 @@ export interface Decisions {
     readonly width: number;
     /** `[records]` distance to the nearest other answer. */
     readonly margin: Float64Array;
-    /** Values whose errors add up in a decision: two where two entries compete. */
-    readonly values: 1 | 2;
+    /** Errors' mean squares that add up in a decision: two where two of many entries compete, four where there are only two (what one
+     * gains the other tends to lose). */
+    readonly values: 1 | 2 | 4;
   }[];
 }
 
@@ -37,7 +40,7 @@ export function decisionsOf(tail: Graph, outputs: readonly Float64Array[]): Deci
     const readers = tail.nodes.filter((node) => "x" in node && node.x === input.id);
     const port = { first, width };
     first += width;
-    if (width > 1) return { ...port, margin: topTwoMargin(columns), values: 2 as const };
+    if (width > 1) return { ...port, margin: topTwoMargin(columns), values: width === 2 ? (4 as const) : (2 as const) };
     const sigmoid = readers.some((node) => isUnary(node) && node.op === "sigmoid");
     const decided = sigmoid || readers.some((node) => ORDER_KEEPING.has(node.op) && node.op === "argMax");
     if (decided) return { ...port, margin: columns[0]!.map(Math.abs), values: 1 as const };
@@ -47,7 +50,7 @@ export function decisionsOf(tail: Graph, outputs: readonly Float64Array[]): Deci
       low = Math.min(low, value);
       high = Math.max(high, value);
     }
-    return { ...port, margin: columns[0]!.map(() => SCALAR_TOLERANCE * (high - low)), values: 1 as const };
+    return { ...port, margin: columns[0]!.map(() => SCALAR_TOLERANCE * scalarRange(low, high)), values: 1 as const };
   });
   return { ports };
 }

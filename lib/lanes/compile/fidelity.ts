@@ -75,7 +75,7 @@ function answerTest(graph: Graph, output: Graph["outputs"][number], expected: Fl
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  const tolerance = SCALAR_TOLERANCE * Math.max(high - low, 1e-12);
+  const tolerance = SCALAR_TOLERANCE * scalarRange(low, high);
   return (a, b, at) => Math.abs(a[at]! - b[at]!) <= tolerance;
 }
 
@@ -83,4 +83,9 @@ function argMax(values: Float64Array, at: number, width: number): number {
   let best = 0;
   for (let i = 1; i < width; i++) if (values[at + i]! > values[at + best]!) best = i;
   return best;
+}
+
+/** The range that a single number's tolerance is a share of; of answers that hardly differ, a tenth of their size. */
+export function scalarRange(low: number, high: number): number {
+  return Math.max(high - low, 0.1 * Math.max(Math.abs(low), Math.abs(high)), 1e-9);
 }

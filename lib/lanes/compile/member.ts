@@ -48,6 +48,9 @@ interface CheckSet {
   readonly count: number;
 }
 
+/** Interval arithmetic bounds the real network; rounding and noise come on top. */
+const INTERVAL_ROOM = 1.1;
+
 /** A weight digit is −127..127; two digits of seven bits reach 127·128 + 63. */
 export const DIGIT_LIMIT = { 1: 127, 2: 127 * 128 + 63 } as const;
 
@@ -122,7 +125,8 @@ export class MemberModel {
    * arithmetic allows them at most where that is less.
    */
   modulusBits(scales: Scales, margin: number): number {
-    const largest = Math.min(this.outputMax * margin, Math.max(this.outputMax, this.intervalMax));
+    const bound = INTERVAL_ROOM * Math.max(this.outputMax, this.intervalMax);
+    const largest = Math.min(this.outputMax * margin, bound);
     return this.outputScaleBits(scales) + Math.log2(2 * largest);
   }
 
@@ -272,10 +276,16 @@ function applyBlocks(
   return out;
 }
 
+/** Few samples show little of what outputs can be: room grows by this over the square root of their number. */
+const FEW_SAMPLES = 2;
+/** Outputs are taken to move by at least this share of their size, however still they hold on the samples. */
+const LEAST_SPREAD = 0.25;
+
 function centres(...sets: (readonly Float64Array[])[]): { center: Float64Array; largest: number } {
   const outputs = sets[0]!.length;
   const center = new Float64Array(outputs);
-  let largest = 1e-9;
+  let largest = 0;
+  let size = 0;
   for (let output = 0; output < outputs; output++) {
     let low = Number.POSITIVE_INFINITY;
     let high = Number.NEGATIVE_INFINITY;
@@ -287,8 +297,11 @@ function centres(...sets: (readonly Float64Array[])[]): { center: Float64Array; 
     }
     center[output] = (low + high) / 2;
     largest = Math.max(largest, (high - low) / 2);
+    size = Math.max(size, Math.abs(low), Math.abs(high));
   }
-  return { center, largest };
+  const samples = sets.reduce((sum, set) => sum + set[0]!.length, 0);
+  const spread = Math.max(largest, LEAST_SPREAD * size, 1e-6);
+  return { center, largest: spread * (1 + FEW_SAMPLES / Math.sqrt(samples)) };
 }
 
 /** Interval arithmetic through the real network: how far from its centre an output can get. */

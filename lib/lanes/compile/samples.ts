@@ -15,6 +15,8 @@ export interface CalibrationRecords {
 
 const FIT_SAMPLES = 512;
 const CHECK_SAMPLES = 1024;
+/** Below this, records are not split. */
+const FEW_RECORDS = 64;
 /** Values that one layer's samples may hold: bounds memory for wide layers. */
 const SAMPLE_VALUES = 2 ** 25;
 
@@ -70,7 +72,11 @@ export function splitSamples(
   const most = Math.max(16, Math.floor(SAMPLE_VALUES / widest));
   const total = Math.min(records.rows, Math.min(FIT_SAMPLES + CHECK_SAMPLES, most));
   const rows = Array.from({ length: total }, (_, i) => Math.floor((i * records.rows) / total));
-  if (total < 48) return { fit: columnsOf(records, rows), check: columnsOf(records, rows) };
+  if (total < FEW_RECORDS) {
+    // The same few, again and again: every repetition is under other noise when errors are measured.
+    const repeated = Array.from({ length: FEW_RECORDS }, (_, i) => rows[i % total]!);
+    return { fit: columnsOf(records, repeated), check: columnsOf(records, repeated) };
+  }
   return {
     fit: columnsOf(
       records,

@@ -42,6 +42,7 @@ export interface Simulated {
 
 /** Scales at which the errors' sources are measured. */
 const REFERENCE = { encode: 2 ** 14, weightLimit: 63, noise: slotNoise(8192) } as const;
+const LEAST_SIGNAL_TO_ERROR = 16;
 const ENCODE_RANGE = { least: 2 ** 6, most: 2 ** 40 } as const;
 /** SEAL encodes at scales below the modulus only, and the encoded values must fit as well. */
 const ENCODE_ROOM_BITS = 4;
@@ -57,9 +58,9 @@ export function searchParameters(members: readonly MemberModel[], options: Searc
       `${depth} squares one after another need more bits than any ring up to N = ${Math.max(...options.degrees)} carries. Remove an activation, or use privacy: public.`,
     );
   }
-  for (const digits of [1, 2] as const) {
+  for (const [relaxed, digits] of ATTEMPTS) {
     const candidates = degrees
-      .map((n) => candidate(tuners, n, digits, options))
+      .map((n) => candidate(tuners, n, digits, relaxed, options))
       .filter((found) => found !== undefined)
       .sort((a, b) => a.cost - b.cost);
     for (const each of candidates) {
@@ -79,6 +80,19 @@ const GOAL_BITS: readonly number[] = [35.5, 71.5, 143.5];
 /** To keep to the goal, so many times the changed answers of the aim are taken. */
 const GOAL_TOLERANCE = 4;
 
+/**
+ * One digit per weight where that does, then two; then with ever more changed answers. A model whose decisions are too close for any
+ * modulus still gets its best plan: the rehearsal says how faithful it is, and the submitter decides.
+ */
+const ATTEMPTS: readonly (readonly [relaxed: number, digits: 1 | 2])[] = [
+  [1, 1],
+  [1, 2],
+  [4, 1],
+  [4, 2],
+  [20, 2],
+  [100, 2],
+];
+
 interface Candidate {
   readonly n: number;
   readonly bits: number;
@@ -88,9 +102,15 @@ interface Candidate {
 }
 
 /** The bits that a degree is expected to need, by the error model, and the bytes that they cost. */
-function candidate(tuners: readonly Tuner[], n: number, digits: 1 | 2, options: SearchOptions): Candidate | undefined {
+function candidate(
+  tuners: readonly Tuner[],
+  n: number,
+  digits: 1 | 2,
+  relaxed: number,
+  options: SearchOptions,
+): Candidate | undefined {
   const limit = maxModulusBits(n);
-  const wanted = tuners.map((tuner) => tuner.wanted(slotNoise(n), limit, digits));
+  const wanted = tuners.map((tuner) => tuner.wanted(slotNoise(n), limit, digits, relaxed));
   const bits = Math.max(...wanted.map((want) => want.bits));
   const ring = bits <= limit ? choosePrimes(n, bits) : undefined;
   if (ring === undefined) return undefined;
@@ -113,7 +133,7 @@ function confirm(tuners: readonly Tuner[], { n, bits, aims }: Candidate, digits:
     const encode = Math.max(...tuners.map((tuner) => tuner.allocate(noise, available, digits).encode));
     const scales = tuners.map((tuner) => tuner.allocate(noise, available, digits, encode));
     const simulated = scales.map((scale, i) => tuners[i]!.simulate(scale, noise, digits));
-    if (simulated.some(({ sameAnswers }, i) => sameAnswers < aims[i]!)) continue;
+    if (simulated.some((each, i) => each.sameAnswers < aims[i]! || each.rmsError > tuners[i]!.mostError)) continue;
     const members = scales.map(({ weights }, i) => ({ weights, digits: tuners[i]!.digitsFor(weights) }));
     return { ring, encode, members, simulated };
   }
@@ -154,6 +174,11 @@ class Tuner {
     return this.member.modulusBits({ encode: ENCODE_RANGE.least, weights }, this.options.margin);
   }
 
+  /** Errors must stay well below the outputs even where answers would bear more: else noise fills the modulus. */
+  get mostError(): number {
+    return this.member.outputMax / LEAST_SIGNAL_TO_ERROR;
+  }
+
   digitsFor(weights: readonly number[]): (1 | 2)[] {
     return weights.map((weight, i) => (weight * this.member.layers[i]!.largestWeight > DIGIT_LIMIT[1] + 0.5 ? 2 : 1));
   }
@@ -166,8 +191,13 @@ class Tuner {
   }
 
   /** Bits at which the error model meets the aim; a little less of both where that keeps to the goal for this many squares. */
-  wanted(noise: number, limit: number, digits: 1 | 2): { readonly bits: number; readonly aim: number } {
-    const { aim } = this;
+  wanted(
+    noise: number,
+    limit: number,
+    digits: 1 | 2,
+    relaxed: number,
+  ): { readonly bits: number; readonly aim: number } {
+    const aim = 1 - relaxed * (1 - this.aim);
     const bits = this.expectedBits(noise, limit, digits, aim);
     const goal = GOAL_BITS[this.member.squares] ?? limit;
     const least = Math.min(aim, Math.max(1 - GOAL_TOLERANCE * (1 - aim), this.options.leastAim));
@@ -181,7 +211,7 @@ class Tuner {
     for (let bits = Math.ceil(this.leastBits); bits <= limit; bits++) {
       const predicted = this.predictedMeanSquare(this.allocate(noise, bits, digits), noise);
       const factor = Math.sqrt(predicted / Math.max(this.reference.meanSquare, Number.MIN_VALUE));
-      if (this.reference.profile.sameAnswers(factor) >= aim) return bits;
+      if (this.reference.profile.sameAnswers(factor) >= aim && Math.sqrt(predicted) <= this.mostError) return bits;
     }
     return limit + 1;
   }

@@ -16,6 +16,18 @@ describe("rehearsal: planned, encrypted, evaluated as by a donor, decrypted, com
     });
   }
 
+  it("every model on a handful of records", async () => {
+    for (const rows of [1, 2, 7, 30]) {
+      for (const { make } of EXACT_MODELS) {
+        const { graph, features } = make();
+        const options = { prepare, records: rows, random: seeded(rows) };
+        const plan = await planEncrypted([graph], randomRecords(rows, features, 3), options);
+        expect(plan.rehearsals[0]!.verdict.kind, `${graph.name}, ${rows} records`).toBe("sane");
+        expect(plan.sameAnswers, `${graph.name}, ${rows} records`).toBe(1);
+      }
+    }
+  }, 120_000);
+
   it("an ensemble on the same ciphertexts", async () => {
     const { graph, features } = EXACT_MODELS[3]!.make();
     const plan = await planEncrypted([graph, graph], randomRecords(300, features, 3), { prepare, random: seeded(1) });
