@@ -83,9 +83,10 @@ test("a closed tab's work is with another donor within two seconds", async ({ br
   const closedAt = performance.now();
   await first.close();
   await button(second, "Resume").click();
-  await expect(status(second)).toContainText("Held up");
-  expect(performance.now() - closedAt, "from the close to the other donor's work on it").toBeLessThan(2_000);
-  expect((await client.waitForJob(job)).status).toBe("completed");
+  // The whole job is one small microtask: that it is done says that it was leased again, computed and committed.
+  const done = await client.waitForJob(job, { pollMs: 20 });
+  expect(performance.now() - closedAt, "from the close to the other donor's accepted result").toBeLessThan(2_000);
+  expect(done.status).toBe("completed");
   await second.context().close();
 });
 
