@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { SiteFooter } from "./components/site-footer.tsx";
 import { SiteHeader } from "./components/site-header.tsx";
 import { THEME_SCRIPT } from "./components/theme-script.ts";
+import { Toasts } from "./components/ui/toast.tsx";
 import { plexMono, sourceSans } from "./fonts.ts";
 import "./globals.css";
 
@@ -41,6 +42,7 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
           {children}
         </main>
         <SiteFooter />
+        <Toasts />
       </body>
     </html>
   );
