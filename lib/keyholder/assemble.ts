@@ -1,5 +1,5 @@
 /**
- * Lane results of one batch and member → ciphertexts.
+ * Lane results of one batch and program → ciphertexts.
  *
  * Results arrive run by run in any order; each is parsed (fixed size, every residue below its prime) before its residues are
  * placed. When every lane of every prime is there, each output is one ciphertext of `polysOut` polynomials.
@@ -8,7 +8,7 @@ import { parseResult } from "#lib/lanes/block.ts";
 import type { LaneProgram, LaneRun } from "#lib/lanes/program.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 
-/** Collects the lane results of one batch and member. */
+/** Collects the lane results of one batch and program. */
 export class ResultAssembler {
   readonly program: LaneProgram;
   /** `[output]` arrays `[poly][prime][lane]`. */

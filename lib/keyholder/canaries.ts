@@ -31,7 +31,7 @@ export function drawCanaries(
   const encoded = new Float64Array(encryptedFeatures(plan));
   return [...slots].map((slot) => {
     encodeRecord(plan, records, slot, encoded);
-    return { slot, expected: [...evaluate(encoded)] };
+    return { slot, expected: [...evaluate(encoded).subarray(member.firstOutput, member.firstOutput + member.outputs)] };
   });
 }
 

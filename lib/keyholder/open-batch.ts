@@ -45,7 +45,7 @@ export function openBatch(
   const wrongCanaries = new Set<number>();
   const tolerance = canaryTolerance(member);
   for (let output = 0; output < member.outputs; output++) {
-    const slots = key.decrypt(assembler.ciphertext(output), member.polysOut, member.scaleOut);
+    const slots = key.decrypt(assembler.ciphertext(member.firstOutput + output), member.polysOut, member.scaleOut);
     for (let slot = 0; slot < slots.length; slot++) {
       // An honest slot beyond the capacity would be an outlier of more than the plan's margin; a wrong lane puts most slots at about
       // √N times the capacity.

@@ -2,7 +2,8 @@
  * The key-holder's half of a compiled job, as plain JSON: how records become ciphertexts and how decrypted slots become outputs.
  * Donors get lane programs only; this stays with whoever holds the key (it holds the calibrated ranges of the data).
  *
- * One plan may have several members (an ensemble): models that read the same ciphertexts, each with its own program.
+ * One plan may have several members (an ensemble): models that read the same ciphertexts. Those whose programs join
+ * (join-programs.ts) share one, so that a lane's payload serves all of them.
  */
 import { z } from "zod";
 import type { Graph } from "#lib/model/graph.ts";
@@ -41,8 +42,10 @@ const inputSchema = z.object({
 });
 
 const memberSchema = z.object({
-  /** SHA-256 of the member's lane program. */
+  /** SHA-256 of the lane program that computes it, alone or with other members. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Where its outputs begin among the program's. */
+  firstOutput: z.int().min(0).max(LANE_LIMITS.maxWidth).default(0),
   outputs: count,
   polysOut: z
     .int()

@@ -159,6 +159,8 @@ export const StagePlan = z.object({
   minReliability: z.number().min(0).max(1).default(0),
   /** How many batches the stage will have; it is complete when all of them are here and done. */
   batches: z.int().positive().default(1),
+  /** How many stages its job has: the job is done when all of them are here and done. */
+  stages: z.int().positive().default(1),
   /** What the kernel's payload source and checker need (parsed by them). */
   source: z.record(z.string(), z.unknown()).default({}),
 });
@@ -169,6 +171,7 @@ export const StageRecord = z.object({
   jobId: JobId,
   tenantId: TenantId,
   privacy: Privacy,
+  /** Which of the job's stages: one for each model of a public job, one for each lane program of an encrypted one. */
   member: z.int().nonnegative(),
   kernel: KernelKind,
   specDigest: Digest,

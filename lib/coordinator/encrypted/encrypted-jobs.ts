@@ -14,7 +14,7 @@
  */
 import { z } from "zod";
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { DonorId, JobId } from "#lib/protocol/ids.ts";
+import type { Digest, DonorId, JobId } from "#lib/protocol/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, ResultRecord, StageRecord } from "#lib/storage/records.ts";
 import type { Store } from "#lib/storage/store.ts";
@@ -22,10 +22,17 @@ import type { DecryptBatchInput } from "../isolated/decrypt-batch.ts";
 import type { EncryptBatchInput } from "../isolated/encrypt-batch.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
 import type { Log } from "../log.ts";
-import { ciphertextsName, decryptedName, type EncryptedJobFile, readJobFile, removeJobFiles } from "./job-file.ts";
+import {
+  ciphertextsName,
+  decryptedName,
+  type EncryptedJobFile,
+  membersOf,
+  readJobFile,
+  removeJobFiles,
+} from "./job-file.ts";
 import type { KeyVault } from "./key-vault.ts";
 import type { LaneChecker } from "./lane-checker.ts";
-import { runOf } from "./lane-source.ts";
+import { laneSourceOf, runOf } from "./lane-source.ts";
 import { makeKey } from "./make-key.ts";
 import { missingRanges } from "./missing.ts";
 import { Turns } from "./turns.ts";
@@ -289,18 +296,26 @@ export class EncryptedJobs {
   async #decryptInput(running: Running, stage: StageRecord, batch: BatchRecord): Promise<DecryptBatchInput> {
     const { blobs, vault, objectsFolder } = this.#options;
     const { jobId, file } = running;
-    const member = file.members[stage.member];
-    if (!member || batch.objectName === null || batch.maskSeed === null) {
+    if (batch.objectName === null || batch.maskSeed === null) {
       throw new Error(`batch ${batch.batch} of ${stage.id} is not an encrypted one`);
     }
-    const [programPath, modelPath] = [blobs.path(member.program), blobs.path(member.model)];
-    if (!programPath || !modelPath) throw new Error("programs and models are read from blobs on this machine's disk");
+    const pathOf = (digest: Digest): string => {
+      const path = blobs.path(digest);
+      if (!path) throw new Error("programs and models are read from blobs on this machine's disk");
+      return path;
+    };
     const results = await this.#results(stage, batch.batch);
     return {
       plan: file.plan,
-      member: stage.member,
-      programPath,
-      modelPath,
+      programPath: pathOf(laneSourceOf(stage).program),
+      members: membersOf(file, stage).map((index) => {
+        const { model, outputs } = file.members[index]!;
+        return {
+          index,
+          modelPath: pathOf(model),
+          outputs: outputs.map((_, output) => decryptedName(jobId, index, batch.batch, output)),
+        };
+      }),
       secret: await vault.read(jobId, batch.keyGeneration),
       records: { ...file.records, objectsFolder },
       ...recordsOf(file, batch.batch),
@@ -311,7 +326,6 @@ export class EncryptedJobs {
         body: result.body.kind === "inline" ? { data: Uint8Array.from(result.body.data) } : { name: result.body.name },
       })),
       missing: missingRanges(batch, results).map(runOf),
-      outputs: member.outputs.map((_, output) => decryptedName(jobId, stage.member, batch.batch, output)),
     };
   }
 

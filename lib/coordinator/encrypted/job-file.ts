@@ -7,6 +7,7 @@ import { type KeyholderPlan, parseKeyholderPlan } from "#lib/lanes/plan.ts";
 import { Digest, type JobId } from "#lib/protocol/ids.ts";
 import { RecordTensor } from "#lib/protocol/tensors.ts";
 import { ObjectName, type ObjectStore } from "#lib/storage/objects.ts";
+import type { StageRecord } from "#lib/storage/records.ts";
 import { RecordsInput } from "./records.ts";
 
 const EncryptedJobFile = z.object({
@@ -27,6 +28,12 @@ const EncryptedJobFile = z.object({
     .min(1),
 });
 export type EncryptedJobFile = z.infer<typeof EncryptedJobFile>;
+
+/** The members that a stage's program computes, by position. */
+export function membersOf(file: EncryptedJobFile, stage: Pick<StageRecord, "definition">): readonly number[] {
+  const digests = new Set(stage.definition.artefacts.map(({ digest }) => digest));
+  return file.members.flatMap(({ program }, index) => (digests.has(program) ? [index] : []));
+}
 
 const folderOf = (jobId: JobId): ObjectName => ObjectName.parse(`encrypted/${jobId}`);
 const fileOf = (jobId: JobId): ObjectName => ObjectName.parse(`encrypted/${jobId}/job`);

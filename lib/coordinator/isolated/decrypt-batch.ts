@@ -1,20 +1,22 @@
 /**
- * Task: puts the lane results of one batch together, decrypts them, judges whether they are sane, and writes the model's
- * outputs. Lanes that no donor got right are computed here.
+ * Task: puts the lane results of one batch and program together, decrypts them, judges whether they are sane, and writes the
+ * outputs of every member that the program computes. Lanes that no donor got right are computed here.
  */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { ResultAssembler } from "#lib/keyholder/assemble.ts";
 import { drawCanaries } from "#lib/keyholder/canaries.ts";
+import type { RecordMatrix } from "#lib/keyholder/encode.ts";
 import { openBatch } from "#lib/keyholder/open-batch.ts";
 import { feedsOf, ringOf } from "#lib/keyholder/rehearse.ts";
 import { SealKey } from "#lib/keyholder/seal.ts";
 import { blobRange, PAYLOAD_HEADER_BYTES, payloadHeader } from "#lib/lanes/block.ts";
-import { compareOutputs } from "#lib/lanes/compile/fidelity.ts";
+import { compareOutputs, type Fidelity, type Outputs } from "#lib/lanes/compile/fidelity.ts";
 import { encryptedFeatures, type KeyholderPlan, parseKeyholderPlan } from "#lib/lanes/plan.ts";
 import type { LaneProgram, LaneRun } from "#lib/lanes/program.ts";
 import { decodeProgram } from "#lib/lanes/program-codec.ts";
 import { evaluate } from "#lib/model/evaluate.ts";
+import type { Graph } from "#lib/model/graph.ts";
 import { importOnnx } from "#lib/model/onnx/import.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import { ObjectName, type ObjectStore } from "#lib/storage/objects.ts";
@@ -25,9 +27,18 @@ import { serveTask } from "./task.ts";
 const Run = z.object({ primeIndex: z.int(), firstLane: z.int(), laneCount: z.int() });
 const Input = z.object({
   plan: z.unknown(),
-  member: z.int().nonnegative(),
   programPath: z.string(),
-  modelPath: z.string(),
+  /** The members that the program computes. */
+  members: z
+    .array(
+      z.object({
+        index: z.int().nonnegative(),
+        modelPath: z.string(),
+        /** Names of the objects that its outputs go to, in the order of the model's outputs; FP32 `[count, …shape]`. */
+        outputs: z.array(ObjectName),
+      }),
+    )
+    .min(1),
   secret: z.instanceof(Uint8Array),
   records: RecordsInput,
   start: z.int().nonnegative(),
@@ -42,8 +53,6 @@ const Input = z.object({
     }),
   ),
   missing: z.array(Run),
-  /** Names of the objects that the outputs go to, in the order of the model's outputs; FP32 `[count, …shape]`. */
-  outputs: z.array(ObjectName),
 });
 export type DecryptBatchInput = z.input<typeof Input>;
 type ParsedInput = z.infer<typeof Input>;
@@ -54,8 +63,6 @@ const COMPARED_RECORDS = 32;
 await serveTask(async (raw) => {
   const input = Input.parse(raw);
   const plan = parseKeyholderPlan(input.plan);
-  const member = plan.members[input.member];
-  if (!member) throw new Error(`the plan has no member ${input.member}`);
   const program = decodeProgram(await readFile(input.programPath));
   const objects = openDiskObjects(input.records.objectsFolder);
   const records = openRecords(input.records);
@@ -68,28 +75,46 @@ await serveTask(async (raw) => {
   await computeMissing(input, plan, program, objects, assembler);
 
   using key = await SealKey.create(ringOf(plan), { secret: input.secret });
-  const opened = openBatch(plan, member, key, assembler, input.count, drawCanaries(plan, member, program, rows));
-  if (opened.verdict.kind === "noise") return { verdict: opened.verdict, fidelity: null };
-
-  const graph = importOnnx(await readFile(input.modelPath));
-  for (const [index, port] of graph.outputs.entries()) {
-    const name = input.outputs[index];
-    const values = opened.outputs.get(port.name);
-    if (!name || !values) throw new Error(`the output ${port.name} of the model is not among the results`);
-    const floats = Float32Array.from(values.data);
-    await objects.put(name, new Uint8Array(floats.buffer));
+  let outliers = 0;
+  const fidelities: Fidelity[] = [];
+  for (const { index, modelPath, outputs } of input.members) {
+    const member = plan.members[index];
+    if (!member) throw new Error(`the plan has no member ${index}`);
+    const opened = openBatch(plan, member, key, assembler, input.count, drawCanaries(plan, member, program, rows));
+    if (opened.verdict.kind === "noise") return { verdict: opened.verdict, fidelity: null };
+    outliers += opened.verdict.outliers;
+    const graph = importOnnx(await readFile(modelPath));
+    for (const [at, port] of graph.outputs.entries()) {
+      const name = outputs[at];
+      const values = opened.outputs.get(port.name);
+      if (!name || !values) throw new Error(`the output ${port.name} of the model is not among the results`);
+      const floats = Float32Array.from(values.data);
+      await objects.put(name, new Uint8Array(floats.buffer));
+    }
+    fidelities.push(compareWithPlain(graph, rows, opened.outputs));
   }
-  const compared = Math.min(COMPARED_RECORDS, input.count);
+  return { verdict: { kind: "sane", outliers }, fidelity: leastFaithful(fidelities) };
+});
+
+/** The first records' decrypted outputs against the plain model's. */
+function compareWithPlain(graph: Graph, rows: RecordMatrix, outputs: Outputs): Fidelity {
+  const compared = Math.min(COMPARED_RECORDS, rows.rows);
   const sample = { rows: compared, features: rows.features, data: rows.data.slice(0, compared * rows.features) };
   const decrypted = new Map(
-    [...opened.outputs].map(([name, { data, shape }]) => [
+    [...outputs].map(([name, { data, shape }]) => [
       name,
-      { shape, data: data.slice(0, (data.length / input.count) * compared) },
+      { shape, data: data.slice(0, (data.length / rows.rows) * compared) },
     ]),
   );
-  const plain = evaluate(graph, feedsOf(graph, sample));
-  return { verdict: opened.verdict, fidelity: compareOutputs(graph, plain, decrypted, compared) };
-});
+  return compareOutputs(graph, evaluate(graph, feedsOf(graph, sample)), decrypted, compared);
+}
+
+function leastFaithful(fidelities: readonly Fidelity[]): Fidelity | undefined {
+  return fidelities.reduce<Fidelity | undefined>(
+    (worst, one) => (worst === undefined || one.sameAnswers < worst.sameAnswers ? one : worst),
+    undefined,
+  );
+}
 
 async function computeMissing(
   input: ParsedInput,

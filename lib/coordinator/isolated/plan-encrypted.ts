@@ -43,12 +43,16 @@ await serveTask(async (raw) => {
     refusal: refusalOf(planned, input.minFidelity),
     sameAnswers: planned.sameAnswers,
     rehearsals: planned.rehearsals,
-    members: planned.members.map(({ programBytes, digest, report, program }, member) => ({
+    programs: planned.programs.map(({ programBytes, digest, program, members }) => ({
       programBytes,
       digest,
-      report,
+      members,
       outputs: program.outputs,
       polysOut: program.polysOut,
+    })),
+    members: planned.members.map(({ digest, report }, member) => ({
+      digest,
+      report,
       /** The model's outputs as results hold them, without the batch axis. */
       results: (graphs[member]?.outputs ?? []).map(({ name, shape }) => ({
         name,

@@ -16,7 +16,7 @@
 import type { JobStatus } from "#lib/protocol/api/jobs.ts";
 import { FluxError, isFluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
-import type { JobRecord } from "#lib/storage/records.ts";
+import type { JobRecord, StageRecord } from "#lib/storage/records.ts";
 import { type JobChange, type Store, SYSTEM } from "#lib/storage/store.ts";
 import type { Log } from "../log.ts";
 import type { WorkQueue } from "../work.ts";
@@ -154,14 +154,13 @@ export class JobLifecycle {
 
   async #finishIfDone(jobId: JobId): Promise<void> {
     const stages = await this.#options.store.stages.ofJob(jobId);
-    const planned = await this.#options.store.jobs.get(SYSTEM, jobId);
-    if (stages.length < memberCount(planned) || stages.some((stage) => stage.state !== "completed")) return;
+    if (!areAllThere(stages) || stages.some((stage) => stage.state !== "completed")) return;
     const job = await this.#change(jobId, ["queued", "running"], { status: "aggregating" });
     if (job) await this.#aggregate(job);
   }
 
   async #allStagesExist(job: JobRecord): Promise<boolean> {
-    return (await this.#options.store.stages.ofJob(job.id)).length >= memberCount(job);
+    return areAllThere(await this.#options.store.stages.ofJob(job.id));
   }
 
   async #aggregate(job: JobRecord): Promise<void> {
@@ -192,7 +191,7 @@ export class JobLifecycle {
   }
 }
 
-/** One stage per model of a public job; encrypted members share one stage's batches by their own planning. */
-function memberCount(job: JobRecord): number {
-  return job.request.models?.length ?? 1;
+/** A job's stages are opened one by one; each says how many there will be. */
+function areAllThere(stages: readonly StageRecord[]): boolean {
+  return stages.length > 0 && stages.length >= (stages[0]?.definition.stages ?? 1);
 }

@@ -78,13 +78,20 @@ const Planned = z.object({
       }),
     )
     .min(1),
-  members: z
+  programs: z
     .array(
       z.object({
         programBytes: z.instanceof(Uint8Array),
         digest: Digest,
         outputs: z.int().positive(),
         polysOut: z.int().positive(),
+      }),
+    )
+    .min(1),
+  members: z
+    .array(
+      z.object({
+        digest: Digest,
         report: z.object({ squares: z.int().nonnegative() }),
         results: z.array(RecordTensor).min(1),
       }),
@@ -142,7 +149,7 @@ export async function planEncryptedJob(
 }
 
 function planOf(
-  { cost, rehearsals, members, sameAnswers, refusal }: Planned,
+  { cost, rehearsals, members, programs, sameAnswers, refusal }: Planned,
   request: CreateJob,
   records: number,
   batches: number,
@@ -163,7 +170,7 @@ function planOf(
     records,
     records_per_batch: cost.recordsPerBatch,
     batches,
-    microtasks: batches * cost.microtasksPerBatch * members.length,
+    microtasks: batches * cost.microtasksPerBatch * programs.length,
     bytes_per_record_down: cost.bytesDownPerRecord,
     bytes_per_record_up: cost.bytesUpPerRecord,
     squares: Math.max(...members.map(({ report }) => report.squares)),
@@ -190,7 +197,7 @@ function planOf(
 async function makeStages(
   blobs: BlobStore,
   request: CreateJob,
-  { plan, members }: Planned,
+  { plan, programs }: Planned,
   modelName: string,
   dataset: DatasetRecord,
   batches: number,
@@ -198,9 +205,9 @@ async function makeStages(
   nowMs: number,
 ): Promise<readonly PlannedStage[]> {
   const stages: PlannedStage[] = [];
-  for (const [member, { programBytes, digest, outputs, polysOut }] of members.entries()) {
+  for (const [part, { programBytes, digest, outputs, polysOut }] of programs.entries()) {
     const program = await blobs.put([programBytes]);
-    if (program.digest !== digest) throw new Error(`the program of member ${member} has another digest than it says`);
+    if (program.digest !== digest) throw new Error(`program ${part} has another digest than it says`);
     const stageId = freshId("stg");
     const spec: LanesStageSpec = { kernel: "lanes", version: 1, jobId, stageId, program };
     const specBlob = await blobs.put([new TextEncoder().encode(JSON.stringify(spec))]);
@@ -218,7 +225,7 @@ async function makeStages(
       jobId,
       tenantId: dataset.tenantId,
       privacy: "encrypted",
-      member,
+      member: part,
       kernel: "lanes",
       specDigest: specBlob.digest,
       state: "open",
@@ -237,6 +244,7 @@ async function makeStages(
         groupId: request.group ?? null,
         minReliability: 0,
         batches,
+        stages: programs.length,
         source,
       },
       createdAtMs: nowMs,

@@ -76,7 +76,9 @@ export async function planPublic(
     stages: async (jobId, nowMs) => {
       const planned: PlannedStage[] = [];
       for (const [index, member] of members.entries()) {
-        planned.push(await makeStage(planner.blobs, request, dataset, member, index, jobId, nowMs));
+        planned.push(
+          await makeStage(planner.blobs, request, dataset, member, { index, of: members.length }, jobId, nowMs),
+        );
       }
       return planned;
     },
@@ -139,7 +141,7 @@ async function makeStage(
   request: CreateJob,
   dataset: DatasetRecord,
   member: Member,
-  index: number,
+  { index, of }: { readonly index: number; readonly of: number },
   jobId: JobId,
   nowMs: number,
 ): Promise<PlannedStage> {
@@ -189,6 +191,7 @@ async function makeStage(
       groupId: request.group ?? null,
       minReliability: 0,
       batches: 1,
+      stages: of,
       source,
     },
     createdAtMs: nowMs,

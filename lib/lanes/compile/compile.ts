@@ -1,5 +1,6 @@
 import type { Graph } from "#lib/model/graph.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
+import { joinPrograms } from "../join-programs.ts";
 import { LANE_LIMITS } from "../limits.ts";
 import { encodeTail, type KeyholderPlan, type OutsidePolicy } from "../plan.ts";
 import type { LaneProgram } from "../program.ts";
@@ -46,10 +47,19 @@ export interface CompileOptions {
   readonly random?: () => number;
 }
 
-export interface CompiledMember {
+/** What donors run on every lane: one for all members that can be joined (join-programs.ts). */
+export interface CompiledProgram {
   readonly program: LaneProgram;
   readonly programBytes: Uint8Array<ArrayBuffer>;
   readonly digest: string;
+  /** Positions of the members that it computes. */
+  readonly members: readonly number[];
+}
+
+/** A model, and the program that computes it, alone or with others. */
+export interface CompiledMember extends Omit<CompiledProgram, "members"> {
+  /** Where its outputs begin among the program's. */
+  readonly firstOutput: number;
   readonly report: MemberReport;
 }
 
@@ -68,6 +78,7 @@ export interface MemberReport {
 export interface Compiled {
   readonly plan: KeyholderPlan;
   readonly members: readonly CompiledMember[];
+  readonly programs: readonly CompiledProgram[];
   readonly cost: CostReport;
 }
 
@@ -134,33 +145,38 @@ export async function compilePlan(
     },
   );
   const { ring, encode } = choice;
+  const emitted = members.map(({ positions, model }, i) => {
+    const { weights, digits } = choice.members[i]!;
+    const places = { position: positions, total: used.length };
+    return emitProgram(model, choice.simulated[i]!.quantized, { encode, weights }, digits, ring, places);
+  });
+  const programs = await joinedPrograms(emitted.map(({ program }) => program));
   const compiled: CompiledMember[] = [];
   const planMembers: KeyholderPlan["members"] = [];
-  for (const [i, { positions, model, approximation }] of members.entries()) {
-    const { weights, digits } = choice.members[i]!;
-    const scales = { encode, weights };
-    const { quantized, sameAnswers, rmsError } = choice.simulated[i]!;
-    const places = { position: positions, total: used.length };
-    const { program, scaleOut } = emitProgram(model, quantized, scales, digits, ring, places);
-    const programBytes = encodeProgram(program);
-    const digest = await programDigest(programBytes);
+  for (const [i, { model, approximation }] of members.entries()) {
+    const { digits } = choice.members[i]!;
+    const { sameAnswers, rmsError } = choice.simulated[i]!;
+    const { scaleOut } = emitted[i]!;
+    const { program, programBytes, digest, firstOutput } = programs.of(i);
     const { tail, fitted } = model.normalized;
     compiled.push({
       program,
       programBytes,
       digest,
+      firstOutput,
       report: {
         squares: model.squares,
         fittedActivations: fitted,
         weightDigits: digits,
         approximation,
         quantization: { sameAnswers, rmsError },
-        programBytes: programBytes.length,
-        donorMicrosecondsPerLane: donorMicrosecondsPerLane(program),
+        programBytes: encodeProgram(emitted[i]!.program).length,
+        donorMicrosecondsPerLane: donorMicrosecondsPerLane(emitted[i]!.program),
       },
     });
     planMembers.push({
       digest,
+      firstOutput,
       outputs: model.outputs,
       polysOut: program.polysOut,
       scaleOut,
@@ -195,11 +211,34 @@ export async function compilePlan(
   return {
     plan,
     members: compiled,
+    programs: programs.all,
     cost: costReport(
       plan,
-      compiled.map(({ program }) => program),
+      programs.all.map(({ program }) => program),
       normalized,
     ),
+  };
+}
+
+async function joinedPrograms(programs: readonly LaneProgram[]) {
+  const all: CompiledProgram[] = [];
+  const places = new Map<number, { readonly at: number; readonly firstOutput: number }>();
+  for (const { program, members } of joinPrograms(programs)) {
+    const programBytes = encodeProgram(program);
+    for (const { index, firstOutput } of members) places.set(index, { at: all.length, firstOutput });
+    all.push({
+      program,
+      programBytes,
+      digest: await programDigest(programBytes),
+      members: members.map((m) => m.index),
+    });
+  }
+  return {
+    all,
+    of(member: number) {
+      const { at, firstOutput } = places.get(member)!;
+      return { ...all[at]!, firstOutput };
+    },
   };
 }
 
