@@ -31,6 +31,7 @@ import type { Route } from "./rest/route.ts";
 import { createRest, type Rest } from "./rest/router.ts";
 import { accessRoutes } from "./rest/routes/access.ts";
 import { datasetRoutes } from "./rest/routes/datasets.ts";
+import { donorRoutes } from "./rest/routes/donors.ts";
 import { fileRoutes } from "./rest/routes/files.ts";
 import { jobRoutes } from "./rest/routes/jobs.ts";
 import { metaRoutes } from "./rest/routes/meta.ts";
@@ -38,7 +39,10 @@ import { modelRoutes } from "./rest/routes/models.ts";
 import { optimizerRoutes } from "./rest/routes/optimizer.ts";
 import { createUploads, type Uploads } from "./rest/uploads.ts";
 import { createDatasetService, type DatasetService } from "./services/datasets.ts";
+import { createDonorService, type DonorService } from "./services/donors.ts";
 import { createFileService, type FileService } from "./services/files.ts";
+import { createJobRecordsService, type JobRecordsService } from "./services/job-records.ts";
+import { createJobWorkService, type JobWorkService } from "./services/job-work.ts";
 import { JobService } from "./services/jobs.ts";
 import { createModelService, type ModelService } from "./services/models.ts";
 
@@ -47,6 +51,9 @@ export interface Services {
   readonly files: FileService;
   readonly models: ModelService;
   readonly datasets: DatasetService;
+  readonly jobWork: JobWorkService;
+  readonly jobRecords: JobRecordsService;
+  readonly donors: DonorService;
 }
 
 export interface Parts {
@@ -153,12 +160,16 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     files: createFileService(store, blobs, now),
     models: createModelService(store, blobs, now),
     datasets: createDatasetService({ store, blobs, objects, objectsFolder: config.dataFolder, now }),
+    jobWork: createJobWorkService({ store, countryOf: (id) => dispatcher.session(id)?.view.country ?? null, now }),
+    jobRecords: createJobRecordsService({ store, objects }),
+    donors: createDonorService(store, dispatcher),
   };
   const routes: Route[] = [
     ...fileRoutes(services.files),
     ...modelRoutes(services.models),
     ...datasetRoutes(services.datasets),
-    ...jobRoutes(services.jobs),
+    ...jobRoutes(services),
+    ...donorRoutes(services.donors),
     ...accessRoutes({ store, now, secure: config.publicUrl?.startsWith("https:") ?? false }),
     ...optimizerRoutes(optimizer),
     ...metaRoutes(() => document),

@@ -130,6 +130,30 @@ export interface JobProgress {
   readonly unitsChecked: number;
 }
 
+/** What became of a job's microtasks, summed. */
+export interface JobInsight {
+  /** Of its first stage, in no order. */
+  readonly accepted: readonly UnitRange[];
+  readonly leased: readonly UnitRange[];
+  readonly runtimes: readonly {
+    readonly runtime: RuntimeId;
+    readonly microtasks: number;
+    readonly units: number;
+    readonly computeMs: number;
+    readonly unitsChecked: number;
+    readonly resultsChecked: number;
+  }[];
+  /** Who has an accepted result. */
+  readonly donorIds: readonly DonorId[];
+  /** Accepted units in equal steps from the first computing to the last result; empty before that. */
+  readonly timeline: {
+    readonly fromMs: number | null;
+    readonly stepMs: number;
+    readonly unitsPerStep: readonly number[];
+  };
+  readonly refused: readonly { readonly code: ErrorCode; readonly results: number }[];
+}
+
 export interface Store {
   readonly tenants: {
     insert(record: TenantRecord): Promise<void>;
@@ -163,6 +187,8 @@ export interface Store {
      */
     change(id: JobId, from: readonly JobStatus[], change: JobChange): Promise<JobRecord | undefined>;
     progress(id: JobId): Promise<JobProgress>;
+    /** Reads every row of the job's microtasks: not for the hot path. */
+    insight(id: JobId, steps: number): Promise<JobInsight>;
   };
   readonly jobEvents: {
     append(jobId: JobId, type: string, data: unknown, atMs: number): Promise<JobEventRecord>;

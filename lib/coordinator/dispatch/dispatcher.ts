@@ -272,6 +272,10 @@ export class Dispatcher {
     return this.#fleet.values();
   }
 
+  session(id: DonorId): DonorSession | undefined {
+    return this.#fleet.get(id);
+  }
+
   /** A donor said hello. */
   join(donor: NewDonor): DonorSession {
     return this.#fleet.join(donor);

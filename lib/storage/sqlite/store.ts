@@ -18,6 +18,7 @@ import {
 import type { Store } from "../store.ts";
 import { type OpenDatabase, openDatabase } from "./database.ts";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
+import { sqliteInsight } from "./insight.ts";
 import { owned } from "./owned.ts";
 import { sqliteProgress } from "./progress.ts";
 import { sqliteStages } from "./stages.ts";
@@ -32,6 +33,7 @@ export function openSqliteStore(path: string, options: GroupCommitOptions = {}):
   const commits = new GroupCommit(sqlite, options);
   const { stages, reads } = sqliteStages(drizzle, commits);
   const progress = sqliteProgress(sqlite);
+  const insight = sqliteInsight(sqlite);
 
   return {
     tenants: tenants(database, commits),
@@ -54,6 +56,10 @@ export function openSqliteStore(path: string, options: GroupCommitOptions = {}):
       async progress(id) {
         commits.flush();
         return progress(id);
+      },
+      async insight(id, steps) {
+        commits.flush();
+        return insight(id, steps);
       },
     },
     jobEvents: jobEvents(database, commits),
@@ -153,7 +159,7 @@ function files({ drizzle }: OpenDatabase, commits: GroupCommit): Store["files"] 
   };
 }
 
-function jobs({ drizzle }: OpenDatabase, commits: GroupCommit): Omit<Store["jobs"], "progress"> {
+function jobs({ drizzle }: OpenDatabase, commits: GroupCommit): Omit<Store["jobs"], "progress" | "insight"> {
   const noun = owned<JobRecord, JobId>(drizzle, commits, {
     noun: "job",
     table: t.jobs,

@@ -1,7 +1,11 @@
 import { z } from "zod";
 import { page, pageQuery } from "#lib/protocol/api/common.ts";
+import { JobRecords, JobRecordsQuery } from "#lib/protocol/api/job-records.ts";
+import { JobWork } from "#lib/protocol/api/job-work.ts";
 import { CreateJob, DryRun, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import { JobId } from "#lib/protocol/ids.ts";
+import type { JobRecordsService } from "../../services/job-records.ts";
+import type { JobWorkService } from "../../services/job-work.ts";
 import type { JobService } from "../../services/jobs.ts";
 import { jobEventStream } from "../event-stream.ts";
 import { listOf } from "../lists.ts";
@@ -9,7 +13,13 @@ import { type Route, route } from "../route.ts";
 
 const Params = z.object({ job: JobId });
 
-export function jobRoutes(jobs: JobService): Route[] {
+export interface JobServices {
+  readonly jobs: JobService;
+  readonly jobWork: JobWorkService;
+  readonly jobRecords: JobRecordsService;
+}
+
+export function jobRoutes({ jobs, jobWork, jobRecords }: JobServices): Route[] {
   return [
     route({
       method: "POST",
@@ -138,6 +148,30 @@ export function jobRoutes(jobs: JobService): Route[] {
           stream: file.bytes,
         };
       },
+    }),
+    route({
+      method: "GET",
+      path: "/jobs/{job}/work",
+      operation: "getJobWork",
+      tag: "Jobs",
+      summary: "What became of a job's microtasks: lanes, speed over time, donors, checks",
+      scope: "jobs:read",
+      params: Params,
+      answer: JobWork,
+      handle: async ({ params }, caller) => ({ value: await jobWork.get(caller, params.job) }),
+    }),
+    route({
+      method: "GET",
+      path: "/jobs/{job}/records",
+      operation: "getJobRecords",
+      tag: "Jobs",
+      summary: "Some records beside their answers, for people to look through",
+      scope: "jobs:read",
+      params: Params,
+      query: JobRecordsQuery,
+      errors: ["conflict"],
+      answer: JobRecords,
+      handle: async ({ params, query }, caller) => ({ value: await jobRecords.get(caller, params.job, query) }),
     }),
   ];
 }
