@@ -107,13 +107,14 @@ export const jobs = sqliteTable(
     status: text().notNull(),
     privacy: text().notNull(),
     custody: text().notNull(),
-    datasetId: text("dataset_id")
-      .notNull()
-      .references(() => datasets.id),
+    /** Null in the submitter's custody: its records never come here. */
+    datasetId: text("dataset_id").references(() => datasets.id),
     /** What was asked for, after defaults. */
     request: text({ mode: "json" }).notNull(),
     plan: text({ mode: "json" }),
     error: text({ mode: "json" }),
+    /** What was measured while it ran, once it is completed. */
+    report: text({ mode: "json" }),
     createdAtMs: createdAtMs(),
     startedAtMs: integer("started_at_ms"),
     completedAtMs: integer("completed_at_ms"),
@@ -211,6 +212,8 @@ export const batches = sqliteTable(
     /** Encrypted batches: the public seed of their masks, and which of the job's keys they are under. */
     maskSeed: text("mask_seed").references(() => maskSeeds.seed),
     keyGeneration: integer("key_generation").notNull().default(0),
+    /** Measured when it was decrypted: a sample against the plain model. */
+    fidelity: text({ mode: "json" }),
     createdAtMs: createdAtMs(),
   },
   (table) => [primaryKey({ columns: [table.stageId, table.batch] })],
@@ -281,6 +284,8 @@ export const results = sqliteTable("results", {
   computeMs: real("compute_ms").notNull(),
   /** Units of it that were recomputed before it was accepted. */
   checkedUnits: integer("checked_units").notNull(),
+  /** Processor time of that, on the coordinator's audit thread. */
+  checkCpuMs: real("check_cpu_ms").notNull().default(0),
   acceptedAtMs: integer("accepted_at_ms").notNull(),
 });
 

@@ -1,6 +1,7 @@
 /** Opens what the coordinator consists of, in the order in which the parts need each other, and closes it in reverse. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { CUSTODY_LIMITS } from "#lib/protocol/limits.ts";
 import { createCostModel } from "#lib/scheduling/cost-model.ts";
 import { createPolicy } from "#lib/scheduling/policy.ts";
 import { openDiskBlobs } from "#lib/storage/disk/blobs.ts";
@@ -14,6 +15,8 @@ import { recordChecker } from "./checking/record-checker.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { openCountries } from "./countries.ts";
+import { DiskBudget } from "./custody/disk-budget.ts";
+import { SubmittedJobs } from "./custody/submitted-jobs.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import type { KernelRegistry } from "./dispatch/kernel-services.ts";
 import { EncryptedJobs } from "./encrypted/encrypted-jobs.ts";
@@ -30,6 +33,7 @@ import { openApiDocument } from "./rest/openapi.ts";
 import type { Route } from "./rest/route.ts";
 import { createRest, type Rest } from "./rest/router.ts";
 import { accessRoutes } from "./rest/routes/access.ts";
+import { custodyRoutes } from "./rest/routes/custody.ts";
 import { datasetRoutes } from "./rest/routes/datasets.ts";
 import { donorRoutes } from "./rest/routes/donors.ts";
 import { fileRoutes } from "./rest/routes/files.ts";
@@ -120,6 +124,21 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     log,
     now,
   });
+  const submitted: SubmittedJobs = new SubmittedJobs({
+    store,
+    blobs,
+    objects,
+    objectsFolder: config.dataFolder,
+    budget: new DiskBudget(CUSTODY_LIMITS.diskBytes),
+    checker: lanes,
+    addBatch: (batch) => dispatcher.addBatch(batch),
+    redoBatch: (batch) => dispatcher.redoBatch(batch),
+    convict: (donorId) => dispatcher.convict(donorId),
+    touch: (jobId) => lifecycle.touch(jobId),
+    fail: (jobId, error) => lifecycle.fail(jobId, error),
+    log,
+    now,
+  });
   const jobs: JobService = new JobService({
     store,
     blobs,
@@ -128,13 +147,15 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     queue: dispatcher,
     probe: modelProbe(blobs),
     encrypted,
+    submitted,
     log,
     now,
   });
   const { lifecycle } = jobs;
-  dispatcher.events.on("batch:completed", ({ jobId, stageId, batch }) =>
-    encrypted.batchCompleted(jobId, stageId, batch),
-  );
+  dispatcher.events.on("batch:completed", ({ jobId, stageId, batch }) => {
+    encrypted.batchCompleted(jobId, stageId, batch);
+    submitted.batchCompleted(jobId, stageId, batch);
+  });
   dispatcher.events.on("lease:granted", ({ jobId }) => lifecycle.leased(jobId));
   dispatcher.events.on("result:accepted", ({ jobId }) => lifecycle.touch(jobId));
   dispatcher.events.on("lease:ended", ({ jobId }) => lifecycle.touch(jobId));
@@ -170,6 +191,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...datasetRoutes(services.datasets),
     ...jobRoutes(services),
     ...donorRoutes(services.donors),
+    ...custodyRoutes(submitted, (caller, job) => jobs.checkSealed(caller, job)),
     ...accessRoutes({ store, now, secure: config.publicUrl?.startsWith("https:") ?? false }),
     ...optimizerRoutes(optimizer),
     ...metaRoutes(() => document),

@@ -57,6 +57,18 @@ export const UPLOAD_LIMITS = {
   metadataChars: 512,
 } as const;
 
+/** Jobs in their submitters' custody: ciphertexts that are uploaded. */
+export const CUSTODY_LIMITS = {
+  /** Lost at most when a connection breaks; a batch of 784 values a record has about twenty. */
+  partBytes: 4 * MiB,
+  /** One that is encrypted, one with donors, one that is decrypted. */
+  openBatchesPerJob: 3,
+  /** Ciphertexts of all jobs together. */
+  diskBytes: 16 * GiB,
+  /** Keys that one batch may be tried under: after that its key-holder is at fault. */
+  generations: 4,
+} as const;
+
 /** Models as files. */
 export const MODEL_LIMITS = {
   modelBytes: 512 * MiB,

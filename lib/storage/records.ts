@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { Scope } from "#lib/protocol/api/access.ts";
-import { CreateJob, Custody, JobStatus, Plan, Privacy } from "#lib/protocol/api/jobs.ts";
+import { CreateJob, Custody, JobReport, JobStatus, MeasuredFidelity, Plan, Privacy } from "#lib/protocol/api/jobs.ts";
 import { FilePurpose, ModelFormat, ModelResource } from "#lib/protocol/api/uploads.ts";
 import { DatasetDescription, DatasetFormat } from "#lib/protocol/datasets.ts";
 import { ERROR_CODES, type ErrorCode } from "#lib/protocol/errors.ts";
@@ -103,10 +103,12 @@ export const JobRecord = z.object({
   status: JobStatus,
   privacy: Privacy,
   custody: Custody,
-  datasetId: DatasetId,
+  /** Null in the submitter's custody. */
+  datasetId: DatasetId.nullable(),
   request: CreateJob,
   plan: Plan.nullable(),
   error: JobError.nullable(),
+  report: JobReport.nullable(),
   createdAtMs: atMs,
   startedAtMs: atMs.nullable(),
   completedAtMs: atMs.nullable(),
@@ -183,8 +185,11 @@ export const StageRecord = z.object({
 });
 export type StageRecord = z.infer<typeof StageRecord>;
 
-/** open: its units can be leased. completed: all have results. deleted: its payload is gone. */
-export const BatchState = z.enum(["open", "completed", "deleted"]);
+/**
+ * open: its units can be leased. completed: all have results. rejected: it decrypted to noise, and its key-holder has to send
+ * it anew. deleted: it is decrypted and its payload is gone.
+ */
+export const BatchState = z.enum(["open", "completed", "rejected", "deleted"]);
 export const BatchRecord = z.object({
   stageId: StageId,
   batch: count,
@@ -199,6 +204,8 @@ export const BatchRecord = z.object({
     .nullable(),
   /** Which of the job's keys it is encrypted under: a batch that did not decrypt is done anew under a new one. */
   keyGeneration: count,
+  /** Measured when it was decrypted. */
+  fidelity: MeasuredFidelity.nullable(),
   createdAtMs: atMs,
 });
 export type BatchRecord = z.infer<typeof BatchRecord>;

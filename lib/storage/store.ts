@@ -76,6 +76,7 @@ export interface JobChange {
   readonly status?: JobStatus;
   readonly plan?: JobRecord["plan"];
   readonly error?: JobRecord["error"];
+  readonly report?: JobRecord["report"];
   readonly startedAtMs?: number;
   readonly completedAtMs?: number;
 }
@@ -94,6 +95,8 @@ export interface Acceptance {
   readonly runtime: RuntimeId;
   readonly computeMs: number;
   readonly checkedUnits: number;
+  /** Processor time of the check. */
+  readonly checkCpuMs: number;
   readonly acceptedAtMs: number;
   readonly body: ResultBody;
 }
@@ -218,7 +221,12 @@ export interface Store {
     /** A batch is done anew: its results and microtasks are forgotten, its row is replaced, and its stage is open again. */
     replaceBatch(batch: BatchRecord): Promise<void>;
     batches(id: StageId): Promise<readonly BatchRecord[]>;
-    setBatchState(id: StageId, batch: number, state: BatchRecord["state"]): Promise<void>;
+    setBatchState(
+      id: StageId,
+      batch: number,
+      state: BatchRecord["state"],
+      fidelity?: BatchRecord["fidelity"],
+    ): Promise<void>;
   };
   /** The hot path. One writer: the dispatcher. */
   readonly work: {
@@ -235,6 +243,8 @@ export interface Store {
       options?: { readonly batch?: number; readonly after?: UnitRange; readonly limit?: number },
     ): Promise<readonly ResultRecord[]>;
     quarantined(stageId: StageId): Promise<readonly MicrotaskRecord[]>;
+    /** What the accepted results of a stage took their donors, and their checks the coordinator. */
+    effort(stageId: StageId): Promise<Effort>;
     refusals(stageId: StageId, limit: number): Promise<readonly RefusalRecord[]>;
     /** Resolves when everything that was written behind so far is committed. */
     flush(): Promise<void>;
@@ -267,6 +277,13 @@ export interface Store {
   };
   /** Commits what is written behind and closes. */
   close(): Promise<void>;
+}
+
+export interface Effort {
+  /** By the donors' own clocks. */
+  readonly computeMs: number;
+  readonly checkedUnits: number;
+  readonly checkCpuMs: number;
 }
 
 export interface DonorCounts {

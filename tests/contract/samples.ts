@@ -105,6 +105,7 @@ export function sampleJob(
     request: CreateJob.parse({ model: model.id, dataset: dataset.id, privacy: "public" }),
     plan: null,
     error: null,
+    report: null,
     createdAtMs,
     startedAtMs: null,
     completedAtMs: null,
@@ -144,6 +145,7 @@ export function sampleBatch(stageId: StageId, batch = 0, primes = 1, unitsPerPri
     objectName: null,
     maskSeed: null,
     keyGeneration: 0,
+    fidelity: null,
     createdAtMs: 1_000,
   };
 }
@@ -185,6 +187,7 @@ export function sampleAcceptance({ microtask, lease }: Grant, data = new Uint8Ar
     runtime: "ort-wasm",
     computeMs: 12.5,
     checkedUnits: 2,
+    checkCpuMs: 0.5,
     acceptedAtMs: 3_000,
     body: { kind: "inline", data },
   };

@@ -6,6 +6,7 @@ import { API_PREFIX } from "#lib/coordinator/rest/router.ts";
 const METHOD_TONES: Record<Route["method"], string> = {
   GET: "text-good",
   POST: "text-accent",
+  PUT: "text-accent",
   DELETE: "text-bad",
 };
 

@@ -26,7 +26,11 @@ export interface CheckRequest {
 }
 
 export type Verdict =
-  | { readonly right: true; readonly checkedUnits: number }
+  | {
+      readonly right: true;
+      readonly checkedUnits: number /** Processor time, where it is measured. */;
+      readonly checkCpuMs?: number;
+    }
   | { readonly right: false; readonly code: "audit_failed" | "result_malformed"; readonly detail: string };
 
 export interface ResultChecker {

@@ -38,6 +38,7 @@ interface Settled {
   readonly receivedAtMs: number;
   readonly checkedAtMs: number;
   readonly checkedUnits: number;
+  readonly checkCpuMs: number;
   readonly bytes: number;
 }
 
@@ -118,8 +119,8 @@ export class Settlement {
     );
     leases.mustBeHeld(held);
     if (!verdict.right) throw this.#wrong(held, session, verdict.code, verdict.detail);
-    const { checkedUnits } = verdict;
-    return { receivedAtMs, checkedAtMs: clock.nowMs(), checkedUnits, bytes: result.byteLength };
+    const { checkedUnits, checkCpuMs = 0 } = verdict;
+    return { receivedAtMs, checkedAtMs: clock.nowMs(), checkedUnits, checkCpuMs, bytes: result.byteLength };
   }
 
   async #commit(
@@ -127,7 +128,7 @@ export class Settlement {
     session: DonorSession,
     { runtime, timings }: ResultSubmission,
     result: Uint8Array,
-    { checkedUnits, checkedAtMs }: Settled,
+    { checkedUnits, checkCpuMs, checkedAtMs }: Settled,
   ): Promise<void> {
     const { leases, store } = this.#options;
     held.state = "committing";
@@ -139,6 +140,7 @@ export class Settlement {
         runtime,
         computeMs: timings.computeMs,
         checkedUnits,
+        checkCpuMs,
         acceptedAtMs: checkedAtMs,
         body: await this.#bodyOf(held.attempt, result),
       }),

@@ -54,18 +54,8 @@ export interface EncryptedJobsOptions {
   readonly now: () => number;
 }
 
-/** Measured on a sample of every batch against the plain model. */
-export interface CanaryFidelity {
-  readonly records: number;
-  readonly sameAnswers: number;
-  readonly largestError: number;
-}
-
 export interface FinishedJob {
   readonly file: EncryptedJobFile;
-  readonly fidelity: CanaryFidelity;
-  /** Batches that had to be done anew. */
-  readonly alarms: number;
 }
 
 interface Running {
@@ -82,8 +72,6 @@ interface Running {
   /** Wakes who waits for room. */
   wake: () => void;
   readonly finished: PromiseWithResolvers<void>;
-  fidelity: CanaryFidelity;
-  alarms: number;
 }
 
 const OPEN_BATCHES = 2;
@@ -135,8 +123,6 @@ export class EncryptedJobs {
       stopped: false,
       wake: () => {},
       finished: Promise.withResolvers(),
-      fidelity: { records: 0, sameAnswers: 1, largestError: 0 },
-      alarms: 0,
     };
     // Whoever waits for it is told; nobody has to.
     running.finished.promise.catch(() => {});
@@ -167,8 +153,7 @@ export class EncryptedJobs {
     const running = this.#running.get(jobId);
     if (!running) throw new Error(`${jobId} does not run`);
     await running.finished.promise;
-    const { file, fidelity, alarms } = running;
-    return { file, fidelity, alarms };
+    return { file: running.file };
   }
 
   /** The job has ended: its keys and ciphertexts are deleted. */
@@ -227,6 +212,7 @@ export class EncryptedJobs {
       objectName,
       maskSeed,
       keyGeneration: generation,
+      fidelity: null,
       createdAtMs: now(),
     };
   }
@@ -261,8 +247,9 @@ export class EncryptedJobs {
     );
     if (reply.fidelity === null) return batch;
     if (batch.state === "deleted") return undefined;
-    running.fidelity = merged(running.fidelity, reply.fidelity);
-    await store.stages.setBatchState(stage.id, batchNumber, "deleted");
+    const { records, sameAnswers, largestError } = reply.fidelity;
+    const fidelity = { records, same_answer_rate: sameAnswers, largest_error: largestError };
+    await store.stages.setBatchState(stage.id, batchNumber, "deleted", fidelity);
     await this.#removePayload(running, stage, batch);
     const membersLeft = (running.open.get(batchNumber) ?? 1) - 1;
     if (membersLeft > 0) running.open.set(batchNumber, membersLeft);
@@ -276,7 +263,6 @@ export class EncryptedJobs {
   /** A wrong lane got through: find it, count it against its donor, and do the batch anew under a new key. */
   async #alarm(running: Running, stage: StageRecord, batch: BatchRecord): Promise<void> {
     const { checker, convict, redoBatch, log } = this.#options;
-    running.alarms++;
     let wrong = 0;
     for (const result of await this.#results(stage, batch.batch)) {
       if (await checker.recheck(stage, batch, result, await this.#bytesOf(result))) continue;
@@ -381,13 +367,4 @@ export class EncryptedJobs {
 function recordsOf(file: EncryptedJobFile, batch: number): { readonly start: number; readonly count: number } {
   const start = batch * file.recordsPerBatch;
   return { start, count: Math.min(file.recordsPerBatch, file.records.description.records - start) };
-}
-
-function merged(a: CanaryFidelity, b: CanaryFidelity): CanaryFidelity {
-  const records = a.records + b.records;
-  return {
-    records,
-    sameAnswers: records === 0 ? 1 : (a.records * a.sameAnswers + b.records * b.sameAnswers) / records,
-    largestError: Math.max(a.largestError, b.largestError),
-  };
 }

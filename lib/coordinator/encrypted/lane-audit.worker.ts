@@ -54,6 +54,7 @@ parentPort?.on("message", (request: AuditRequest) => {
 
 async function answer({ programs, items }: AuditRequest): Promise<AuditReply> {
   try {
+    const before = process.threadCpuUsage();
     for (const { digest, bytes } of programs) {
       const program = decodeProgram(bytes);
       ready.set(digest, { program, evaluator: await laneSimdRuntime.prepare(program) });
@@ -67,7 +68,10 @@ async function answer({ programs, items }: AuditRequest): Promise<AuditReply> {
       await ready.get(digest)?.evaluator.dispose();
       ready.delete(digest);
     }
-    return { verdicts, dropped };
+    const { user, system } = process.threadCpuUsage(before);
+    const lanes = items.reduce((sum, item) => sum + item.lanes.length, 0);
+    const cpuMsPerLane = (user + system) / 1000 / Math.max(1, lanes);
+    return { verdicts: verdicts.map((verdict, i) => timed(verdict, cpuMsPerLane * items[i]!.lanes.length)), dropped };
   } catch (error) {
     return {
       verdicts: [],
@@ -75,6 +79,11 @@ async function answer({ programs, items }: AuditRequest): Promise<AuditReply> {
       failure: error instanceof Error ? (error.stack ?? error.message) : String(error),
     };
   }
+}
+
+/** What came together is paid for together, lane by lane: preparing a program, too. */
+function timed(verdict: Verdict, checkCpuMs: number): Verdict {
+  return verdict.right ? { ...verdict, checkCpuMs } : verdict;
 }
 
 async function auditProgram(

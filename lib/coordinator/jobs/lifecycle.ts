@@ -31,8 +31,8 @@ export function isEnded(status: JobStatus): boolean {
 export interface LifecycleOptions {
   readonly store: Store;
   readonly queue: Pick<WorkQueue, "openStage" | "closeJob">;
-  /** Puts a job's accepted results together as its next results version. */
-  readonly aggregate: (job: JobRecord) => Promise<void>;
+  /** Puts a job's accepted results together as its next results version; answers what was measured while it ran. */
+  readonly aggregate: (job: JobRecord) => Promise<JobRecord["report"]>;
   /** Plans a job again whose planning or queueing was cut off by a restart, and queues it. */
   readonly replan: (job: JobRecord) => Promise<void>;
   /** Goes on with a job whose stages exist, after a restart. */
@@ -164,8 +164,8 @@ export class JobLifecycle {
   }
 
   async #aggregate(job: JobRecord): Promise<void> {
-    await this.#options.aggregate(job);
-    await this.#change(job.id, ["aggregating"], { status: "completed", completedAtMs: this.#options.now() });
+    const report = await this.#options.aggregate(job);
+    await this.#change(job.id, ["aggregating"], { status: "completed", report, completedAtMs: this.#options.now() });
   }
 
   async #change(jobId: JobId, from: readonly JobStatus[], change: JobChange): Promise<JobRecord | undefined> {

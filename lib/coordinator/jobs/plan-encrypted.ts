@@ -4,22 +4,17 @@
  */
 import { z } from "zod";
 import { bindInputs } from "#lib/dataset/bind.ts";
-import { limbCount } from "#lib/lanes/block.ts";
 import { parseKeyholderPlan } from "#lib/lanes/plan.ts";
-import type { LaneProgram } from "#lib/lanes/program.ts";
-import { decodeProgram } from "#lib/lanes/program-codec.ts";
 import type { CreateJob, EncryptedPlan } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { Digest, type JobId } from "#lib/protocol/ids.ts";
-import type { LanesStageSpec } from "#lib/protocol/stage.ts";
 import { RecordTensor } from "#lib/protocol/tensors.ts";
-import { freshId } from "#lib/storage/ids.ts";
 import type { BlobStore } from "#lib/storage/objects.ts";
-import type { DatasetRecord, ModelRecord, StageRecord } from "#lib/storage/records.ts";
+import type { DatasetRecord, ModelRecord } from "#lib/storage/records.ts";
 import type { EncryptedJobFile } from "../encrypted/job-file.ts";
-import { type LaneSource, unitBytes } from "../encrypted/lane-source.ts";
 import type { PlanEncryptedInput } from "../isolated/plan-encrypted.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
+import { laneStages } from "./lane-stages.ts";
 import { modelInputs } from "./model-inputs.ts";
 import type { PlannedStage } from "./plan-public.ts";
 
@@ -49,7 +44,7 @@ const LIMITS: Isolation = {
   },
 };
 
-const DONORS_SEE =
+export const DONORS_SEE =
   "Random-looking residues of ciphertexts, the model's quantised weights, and how many records and values there are. " +
   "No record, no result, no key.";
 
@@ -144,7 +139,17 @@ export async function planEncryptedJob(
     plan,
     unfaithful: planned.refusal === null ? null : new FluxError("plan_fidelity", planned.refusal),
     file,
-    stages: (jobId, nowMs) => makeStages(blobs, request, planned, first.name, dataset, batches, jobId, nowMs),
+    stages: (jobId, nowMs) =>
+      laneStages(blobs, request, {
+        tenantId: dataset.tenantId,
+        title: request.name ?? first.name,
+        ring: planned.plan.ring,
+        features: planned.plan.input.index.length,
+        batches,
+        programs: planned.programs,
+        jobId,
+        nowMs,
+      }),
   };
 }
 
@@ -192,84 +197,6 @@ function planOf(
     seconds_with_donors_online: donorsOnline > 0 ? Math.max(donorSeconds, keyHolderSeconds) : null,
     donors_see: DONORS_SEE,
   };
-}
-
-async function makeStages(
-  blobs: BlobStore,
-  request: CreateJob,
-  { plan, programs }: Planned,
-  modelName: string,
-  dataset: DatasetRecord,
-  batches: number,
-  jobId: JobId,
-  nowMs: number,
-): Promise<readonly PlannedStage[]> {
-  const stages: PlannedStage[] = [];
-  for (const [part, { programBytes, digest, outputs, polysOut }] of programs.entries()) {
-    const program = await blobs.put([programBytes]);
-    if (program.digest !== digest) throw new Error(`program ${part} has another digest than it says`);
-    const stageId = freshId("stg");
-    const spec: LanesStageSpec = { kernel: "lanes", version: 1, jobId, stageId, program };
-    const specBlob = await blobs.put([new TextEncoder().encode(JSON.stringify(spec))]);
-    const source: LaneSource = {
-      kind: "lanes",
-      ring: { n: plan.ring.n, primes: plan.ring.primes },
-      features: plan.input.index.length,
-      outputs,
-      polysOut,
-      program: digest,
-    };
-    const { bytesIn, bytesOut } = unitBytes(source);
-    const stage: StageRecord = {
-      id: stageId,
-      jobId,
-      tenantId: dataset.tenantId,
-      privacy: "encrypted",
-      member: part,
-      kernel: "lanes",
-      specDigest: specBlob.digest,
-      state: "open",
-      unitBytesIn: bytesIn,
-      unitBytesOut: bytesOut,
-      definition: {
-        title: request.name ?? modelName,
-        runtimes: ["lane-simd", "ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"],
-        artefacts: [program],
-        unitMacs: laneMacs(decodeProgram(programBytes)),
-        residentBytes: 16 * programBytes.length + 32 * 2 ** 20,
-        weight: 1,
-        priority: request.priority,
-        deadlineAtMs: request.deadline === undefined ? null : Date.parse(request.deadline),
-        regions: request.regions ? { allow: request.regions.allow ?? [], prefer: request.regions.prefer ?? [] } : null,
-        groupId: request.group ?? null,
-        minReliability: 0,
-        batches,
-        stages: programs.length,
-        source,
-      },
-      createdAtMs: nowMs,
-    };
-    stages.push({ stage, specBytes: specBlob.bytes, batches: [] });
-  }
-  return stages;
-}
-
-/** Int8 multiply-adds of one lane: weights × digits × limbs × polynomials, step by step (a square doubles the polynomials, less one). */
-function laneMacs(program: LaneProgram): number {
-  const limbs = Math.max(...program.ring.primes.map(limbCount));
-  let polys = 2;
-  let macs = 0;
-  for (const step of program.steps) {
-    if (step.kind === "square") {
-      polys = 2 * polys - 1;
-      continue;
-    }
-    for (const { matrix } of step.groups) {
-      const { k, m, digits } = program.matrices[matrix] ?? { k: 0, m: 0, digits: [] };
-      macs += polys * limbs * k * m * digits.length;
-    }
-  }
-  return macs;
 }
 
 function pathOf(blobs: BlobStore, model: ModelRecord): string {

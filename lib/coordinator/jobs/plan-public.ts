@@ -205,6 +205,7 @@ async function makeStage(
     objectName: null,
     maskSeed: null,
     keyGeneration: 0,
+    fidelity: null,
     createdAtMs: nowMs,
   };
   return { stage, specBytes: specBlob.bytes, batches: [batch] };

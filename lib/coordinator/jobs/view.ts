@@ -47,6 +47,7 @@ export function jobResource(facts: JobFacts): JobResource {
     why: why(facts),
     error: job.error,
     plan: job.plan,
+    report: job.report,
     metadata: job.request.metadata,
     urls: { self, results: `${self}/results`, events: `${self}/events`, page: `/dashboard/jobs/${job.id}` },
   };
@@ -73,6 +74,9 @@ function why(facts: JobFacts): string {
     case "planning":
       return "Compiling the model for encrypted data and measuring how faithful it stays.";
     case "queued": {
+      if (job.custody === "submitter" && progress.unitsAccepted === 0 && !live?.microtasksPending) {
+        return "Waiting for its submitter, who holds the key, to encrypt and upload the first batch.";
+      }
       if (job.privacy === "encrypted" && progress.units === 0) {
         return "The key-holder is encrypting the first batch; donors get it when it is ready.";
       }
@@ -91,6 +95,9 @@ function why(facts: JobFacts): string {
       if (live && live.microtasksLeased > 0) {
         return `${count(live.microtasksLeased, "microtask")} ${live.microtasksLeased === 1 ? "is" : "are"} with donors now.${note}`;
       }
+      if (job.custody === "submitter" && live?.microtasksPending === 0) {
+        return "Waiting for its submitter, who holds the key, to encrypt, upload or decrypt a batch.";
+      }
       if (job.privacy === "encrypted" && live?.microtasksPending === 0) {
         return "The key-holder is encrypting or decrypting a batch; donors wait for it.";
       }
@@ -98,8 +105,12 @@ function why(facts: JobFacts): string {
       return `${live ? sentence(live.why) : "Waiting for the next donor that is free."}${note}`;
     }
     case "aggregating":
+      if (job.custody === "submitter") {
+        return "Every lane is computed. Its submitter, who holds the key, fetches and decrypts the results.";
+      }
       return "All microtasks are done; the results are being put together.";
     case "completed": {
+      if (job.custody === "submitter") return "Done: its submitter has decrypted every record's result.";
       const missing = progress.units - progress.unitsAccepted;
       return missing > 0
         ? `Done, but ${count(missing, "unit")} kept failing and ${missing === 1 ? "has" : "have"} no result.`

@@ -57,6 +57,9 @@ function operation(route: Route): ZodOpenApiOperationObject {
 function requestBody(route: Route): ZodOpenApiOperationObject["requestBody"] {
   if (route.form) return { required: true, content: { "multipart/form-data": { schema: route.form } } };
   if (route.body) return { required: true, content: { "application/json": { schema: route.body } } };
+  if (route.bodyKind === "bytes") {
+    return { required: true, content: { "application/octet-stream": { schema: z.string() } } };
+  }
   return undefined;
 }
 

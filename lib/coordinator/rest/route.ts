@@ -12,6 +12,8 @@ import type { Identity } from "../identity.ts";
 /** A body that is not one JSON value: a download or a stream of events. */
 export interface StreamAnswer {
   readonly stream: AsyncIterable<Uint8Array | string>;
+  /** 200 where left out. */
+  readonly status?: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -34,9 +36,9 @@ export interface Asked<Params, Query, Body> extends Connection {
   readonly body: Body;
 }
 
-/** `multipart` is read by the handler, as a stream. */
-export type BodyKind = "none" | "json" | "multipart";
-export type Method = "GET" | "POST" | "DELETE";
+/** `multipart` and `bytes` are read by the handler, as a stream. */
+export type BodyKind = "none" | "json" | "multipart" | "bytes";
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 export interface RouteText {
   readonly method: Method;

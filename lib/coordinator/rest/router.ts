@@ -165,7 +165,7 @@ function sendJson(response: ServerResponse, status: number, answer: JsonAnswer<u
 
 async function sendStream(response: ServerResponse, answer: StreamAnswer, gone: AbortSignal): Promise<void> {
   for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
-  response.statusCode = 200;
+  response.statusCode = answer.status ?? 200;
   response.flushHeaders();
   for await (const chunk of answer.stream) {
     if (gone.aborted) return;

@@ -119,7 +119,7 @@ function checkPurpose(purpose: string | null | undefined): FilePurpose {
   throw refusal(
     new FluxError(
       "invalid_request",
-      'Say what the file is: Upload-Metadata needs "purpose" with "model" or "dataset".',
+      'Say what the file is: Upload-Metadata needs "purpose" with "model", "dataset" or "program".',
     ),
   );
 }

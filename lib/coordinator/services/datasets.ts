@@ -92,9 +92,13 @@ export function createDatasetService(options: DatasetServiceOptions): DatasetSer
 async function datasetFile(store: Store, caller: Identity, id: FileId) {
   const file = await store.files.get(caller.tenantId, id);
   if (file.purpose === "dataset") return file;
-  throw new FluxError("invalid_request", `${id} was uploaded as a model: upload it again with purpose=dataset.`, {
-    param: "file_id",
-  });
+  throw new FluxError(
+    "invalid_request",
+    `${id} was uploaded as a ${file.purpose}: upload it again with purpose=dataset.`,
+    {
+      param: "file_id",
+    },
+  );
 }
 
 function datasetResource(record: DatasetRecord): DatasetResource {

@@ -37,6 +37,9 @@ export function createJobRecordsService(options: {
   return {
     async get(caller, id, { start, limit, version = FIRST_VERSION }) {
       const job = await store.jobs.get(caller.tenantId, id);
+      if (job.datasetId === null) {
+        throw new FluxError("conflict", "The job's records and answers are where its key is, with its submitter.");
+      }
       if (job.status !== "completed") {
         throw new FluxError("conflict", `The job is ${job.status}: its records have answers when it is completed.`);
       }

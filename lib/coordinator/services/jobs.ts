@@ -1,7 +1,7 @@
 /** Jobs, as submitters ask for them: plan, submit, watch, cancel, download. */
 import { openDataset } from "#lib/dataset/reader.ts";
 import { type ResultChunk, type ResultFile, type ResultSource, resultFile } from "#lib/dataset/results/index.ts";
-import type { CreateJob, DryRun, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import type { CreateJob, DryRun, JobReport, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import { viewOf } from "#lib/protocol/decode.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
@@ -12,6 +12,7 @@ import { freshId } from "#lib/storage/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { DatasetRecord, JobEventRecord, JobRecord, ModelRecord } from "#lib/storage/records.ts";
 import { type Caller, type Page, type PageRequest, type Store, SYSTEM } from "#lib/storage/store.ts";
+import type { SubmittedJobs } from "../custody/submitted-jobs.ts";
 import { objectSections } from "../dataset-sections.ts";
 import type { EncryptedJobs } from "../encrypted/encrypted-jobs.ts";
 import { writeJobFile } from "../encrypted/job-file.ts";
@@ -19,7 +20,9 @@ import type { Identity } from "../identity.ts";
 import { isEnded, JobLifecycle } from "../jobs/lifecycle.ts";
 import { type EncryptedPlanning, planEncryptedJob } from "../jobs/plan-encrypted.ts";
 import { type PublicPlanning, planPublic } from "../jobs/plan-public.ts";
+import { planSealedJob, type SealedPlanning } from "../jobs/plan-sealed.ts";
 import type { ModelProbe } from "../jobs/probe.ts";
+import { jobReport } from "../jobs/report.ts";
 import { assembleEncrypted, assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
 import { jobResource } from "../jobs/view.ts";
 import type { Log } from "../log.ts";
@@ -32,6 +35,7 @@ export interface JobServiceOptions {
   readonly queue: WorkQueue;
   readonly probe: ModelProbe;
   readonly encrypted: EncryptedJobs;
+  readonly submitted: SubmittedJobs;
   /** The disk object store's folder. */
   readonly objectsFolder: string;
   readonly log: Log;
@@ -40,7 +44,8 @@ export interface JobServiceOptions {
 
 interface Ingredients {
   readonly models: readonly ModelRecord[];
-  readonly dataset: DatasetRecord;
+  /** Null in the submitter's custody. */
+  readonly dataset: DatasetRecord | null;
 }
 
 /** Records in one chunk of a download. */
@@ -49,7 +54,10 @@ const FIRST_VERSION = 1;
 /** Planning that takes longer goes on without the request. */
 const PLANNING_MS = 60_000;
 
-type Planning = ({ readonly kind: "public" } & PublicPlanning) | ({ readonly kind: "encrypted" } & EncryptedPlanning);
+type Planning =
+  | ({ readonly kind: "public" } & PublicPlanning)
+  | ({ readonly kind: "encrypted" } & EncryptedPlanning)
+  | ({ readonly kind: "sealed" } & SealedPlanning);
 
 export class JobService {
   readonly lifecycle: JobLifecycle;
@@ -63,10 +71,10 @@ export class JobService {
       aggregate: (job) => this.#aggregate(job),
       replan: (job) => this.#plan(job),
       restart: async (job) => {
-        if (job.privacy === "encrypted") await options.encrypted.start(job.id);
+        await this.#keeperOf(job)?.start(job.id);
       },
       ended: async (job) => {
-        if (job.privacy === "encrypted") await options.encrypted.forget(job.id);
+        await this.#keeperOf(job)?.forget(job.id);
       },
       log: options.log,
       now: options.now,
@@ -81,13 +89,29 @@ export class JobService {
   async create(caller: Identity, request: CreateJob): Promise<JobResource | DryRun> {
     const ingredients = await this.#ingredients(caller.tenantId, request);
     refuseWhatIsNotOffered(request);
-    const planning = this.#planFor(request, ingredients);
+    const planning = this.#planFor(caller.tenantId, request, ingredients);
     const planned = request.dry_run ? await planning : await atMost(PLANNING_MS, planning);
     if (request.dry_run && planned) return { object: "plan", plan: planned.plan };
     const job = await this.#insert(caller, request, ingredients);
     if (planned) await this.#queue(job, planned);
     else this.lifecycle.background(job.id, async () => this.#queue(job, await planning));
     return this.get(caller, job.id);
+  }
+
+  /** Who sees an encrypted job's batches through. */
+  #keeperOf({ privacy, custody }: JobRecord): EncryptedJobs | SubmittedJobs | null {
+    if (privacy === "public") return null;
+    return custody === "submitter" ? this.#options.submitted : this.#options.encrypted;
+  }
+
+  /** @throws FluxError not_found where it is not the caller's; conflict where its key is not with its submitter, or it has ended */
+  async checkSealed(caller: Identity, id: JobId): Promise<void> {
+    const job = await this.#options.store.jobs.get(caller.tenantId, id);
+    if (job.custody !== "submitter") {
+      throw new FluxError("conflict", "This job's key is with the coordinator: there is nothing to upload or decrypt.");
+    }
+    if (isEnded(job.status))
+      throw new FluxError("conflict", `The job is ${job.status}: it takes and gives no batches.`);
   }
 
   async #insert(caller: Identity, request: CreateJob, { models, dataset }: Ingredients): Promise<JobRecord> {
@@ -98,14 +122,15 @@ export class JobService {
     const job: JobRecord = {
       id: freshId("job"),
       tenantId: caller.tenantId,
-      name: request.name ?? `${models[0]?.name ?? "model"} on ${dataset.name}`.slice(0, 120),
+      name: request.name ?? `${models[0]?.name ?? "model"} on ${dataset?.name ?? "sealed records"}`.slice(0, 120),
       status: "planning",
       privacy: request.privacy,
       custody: request.custody ?? "coordinator",
-      datasetId: dataset.id,
+      datasetId: dataset?.id ?? null,
       request,
       plan: null,
       error: null,
+      report: null,
       createdAtMs: now(),
       startedAtMs: null,
       completedAtMs: null,
@@ -115,17 +140,15 @@ export class JobService {
   }
 
   async #queue(job: JobRecord, planning: Planning): Promise<void> {
-    const { objects, encrypted, now } = this.#options;
+    const { objects, now } = this.#options;
     try {
-      if (planning.kind === "encrypted") {
-        if (planning.unfaithful && !job.request.accept_fidelity) {
-          await this.lifecycle.refuse(job.id, planning.plan, planning.unfaithful);
-          return;
-        }
-        await writeJobFile(objects, job.id, planning.file);
+      if (planning.kind !== "public" && planning.unfaithful && !job.request.accept_fidelity) {
+        await this.lifecycle.refuse(job.id, planning.plan, planning.unfaithful);
+        return;
       }
+      if (planning.kind === "encrypted") await writeJobFile(objects, job.id, planning.file);
       await this.lifecycle.queue(job.id, planning.plan, await planning.stages(job.id, now()));
-      if (planning.kind === "encrypted") await encrypted.start(job.id);
+      await this.#keeperOf(job)?.start(job.id);
     } catch (error) {
       await this.lifecycle.fail(job.id, error);
       throw error;
@@ -158,6 +181,12 @@ export class JobService {
     version?: number,
   ): Promise<{ readonly file: ResultFile; readonly name: string; readonly version: number }> {
     const job = await this.#options.store.jobs.get(caller.tenantId, id);
+    if (job.custody === "submitter") {
+      throw new FluxError(
+        "conflict",
+        `The results of ${id} are read where its key is: run \`flux results ${id}\` there.`,
+      );
+    }
     if (job.status !== "completed") {
       throw new FluxError("conflict", `The job is ${job.status}: its results come when it is completed. Watch ${id}.`);
     }
@@ -176,12 +205,11 @@ export class JobService {
   async #resource(job: JobRecord): Promise<JobResource> {
     const { store, queue } = this.#options;
     const live = isEnded(job.status) ? undefined : queue.progress(job.id);
-    const dataset = await store.datasets.get(SYSTEM, job.datasetId);
     return jobResource({
       job,
       live: live ?? null,
       progress: live ?? (await store.jobs.progress(job.id)),
-      records: dataset.records,
+      records: job.request.sealed?.records ?? (await this.#datasetOf(job)).records,
       donorsOnline: queue.donorsOnline,
       queuePosition: job.status === "queued" ? await this.#queuePosition(job) : null,
     });
@@ -198,11 +226,9 @@ export class JobService {
     for (const id of request.models ?? (request.model ? [request.model] : [])) {
       models.push(await this.#named(() => store.models.get(caller, id), `the model ${id}`, "model"));
     }
-    const dataset = await this.#named(
-      () => store.datasets.get(caller, request.dataset),
-      `the dataset ${request.dataset}`,
-      "dataset",
-    );
+    const { dataset: id } = request;
+    const dataset =
+      id === undefined ? null : await this.#named(() => store.datasets.get(caller, id), `the dataset ${id}`, "dataset");
     return { models, dataset };
   }
 
@@ -218,9 +244,17 @@ export class JobService {
     }
   }
 
-  async #planFor(request: CreateJob, { models, dataset }: Ingredients): Promise<Planning> {
-    const { blobs, objects, objectsFolder, probe, queue } = this.#options;
+  async #datasetOf({ id, datasetId }: JobRecord): Promise<DatasetRecord> {
+    if (datasetId === null) throw new Error(`${id} has no dataset here`);
+    return this.#options.store.datasets.get(SYSTEM, datasetId);
+  }
+
+  async #planFor(caller: Caller, request: CreateJob, { models, dataset }: Ingredients): Promise<Planning> {
+    const { store, blobs, objects, objectsFolder, probe, queue } = this.#options;
     const donorsOnline = () => queue.donorsOnline;
+    if (dataset === null) {
+      return { kind: "sealed", ...(await planSealedJob({ store, blobs, donorsOnline }, caller, request, models)) };
+    }
     if (request.privacy === "encrypted") {
       const planner = { blobs, objectsFolder, donorsOnline };
       return { kind: "encrypted", ...(await planEncryptedJob(planner, request, models, dataset)) };
@@ -232,28 +266,33 @@ export class JobService {
   }
 
   async #plan(job: JobRecord): Promise<void> {
-    await this.#queue(job, await this.#planFor(job.request, await this.#ingredients(SYSTEM, job.request)));
+    await this.#queue(job, await this.#planFor(SYSTEM, job.request, await this.#ingredients(SYSTEM, job.request)));
   }
 
-  async #aggregate(job: JobRecord): Promise<void> {
-    const { store, objects, blobs, encrypted, now } = this.#options;
+  async #aggregate(job: JobRecord): Promise<JobReport | null> {
+    const { store, objects, blobs, encrypted, submitted, now } = this.#options;
+    if (job.custody === "submitter") {
+      await submitted.finish(job.id);
+      return jobReport(store, job.id);
+    }
     if (job.privacy === "encrypted") {
       const { file } = await encrypted.finish(job.id);
       await assembleEncrypted(objects, job.id, file, FIRST_VERSION, now());
-      return;
+      return jobReport(store, job.id);
     }
     const [stage] = await store.stages.ofJob(job.id);
     if (!stage) throw new Error(`${job.id} has no stage to aggregate`);
-    const dataset = await store.datasets.get(SYSTEM, job.datasetId);
+    const dataset = await this.#datasetOf(job);
     const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await blobs.read(stage.specDigest))));
     if (spec.kernel === "lanes") throw new Error("encrypted stages are put together by their key-holder");
     await assemblePublic({ store, objects }, stage, spec.outputs, dataset.records, FIRST_VERSION, now());
+    return null;
   }
 
   async #resultSource(job: JobRecord, version: number): Promise<ResultSource> {
-    const { store, objects } = this.#options;
+    const { objects } = this.#options;
     const description = await readResults(objects, job.id, version);
-    const dataset = await store.datasets.get(SYSTEM, job.datasetId);
+    const dataset = await this.#datasetOf(job);
     const reader = openDataset(dataset.description, objectSections(objects, dataset.objectName));
     const { outputs, records } = description;
     const chunks = async function* (): AsyncGenerator<ResultChunk> {
@@ -278,22 +317,19 @@ export class JobService {
 
 /** Parts of the request that later versions serve; said at once rather than after an upload was computed. */
 function refuseWhatIsNotOffered(request: CreateJob): void {
-  if (request.custody === "submitter") {
-    throw request.privacy === "public"
-      ? new FluxError(
-          "invalid_request",
-          "Submitter custody is for encrypted jobs: public data is visible to everyone.",
-          {
-            param: "custody",
-          },
-        )
-      : new FluxError(
-          "unavailable",
-          "Submitter custody is not served yet. Leave custody out: this server holds the key.",
-          {
-            param: "custody",
-          },
-        );
+  if (request.custody === "submitter" && request.privacy === "public") {
+    throw new FluxError(
+      "invalid_request",
+      "Submitter custody is for encrypted jobs: public data is visible to everyone.",
+      { param: "custody" },
+    );
+  }
+  if (request.custody === "submitter" && !request.sealed) {
+    throw new FluxError(
+      "invalid_request",
+      "In the submitter's custody no dataset is uploaded: run `npx flux submit`, which plans and encrypts on your machine, or leave custody out.",
+      { param: "custody" },
+    );
   }
   if ((request.models?.length ?? 1) > 1) {
     throw new FluxError("unavailable", "Several models in one job are not combined yet. Submit one job per model.", {

@@ -73,9 +73,13 @@ export function createModelService(store: Store, blobs: BlobStore, now: () => nu
 async function fileOf(store: Store, caller: Identity, id: FileId) {
   const file = await store.files.get(caller.tenantId, id);
   if (file.purpose === "model") return file;
-  throw new FluxError("invalid_request", `${id} was uploaded as a dataset: upload it again with purpose=model.`, {
-    param: "file_id",
-  });
+  throw new FluxError(
+    "invalid_request",
+    `${id} was uploaded as a ${file.purpose}: upload it again with purpose=model.`,
+    {
+      param: "file_id",
+    },
+  );
 }
 
 function modelResource(record: ModelRecord): ModelResource {

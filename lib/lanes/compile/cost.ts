@@ -3,7 +3,7 @@ import { laneBytes, maxLanesPerPayload, PAYLOAD_HEADER_BYTES, RESULT_HEADER_BYTE
 import { SECURITY_BITS_128 } from "../limits.ts";
 import type { KeyholderPlan } from "../plan.ts";
 import { bitLength } from "../primes.ts";
-import type { LaneProgram } from "../program.ts";
+import type { LaneProgram, LaneRing } from "../program.ts";
 import type { NormalizedGraph } from "./normal-form.ts";
 import { groupNs, LOAD_NS, RESULT_NS, SQUARE_NS } from "./product-cost.ts";
 import { modulusBits, wireBits } from "./rings.ts";
@@ -35,15 +35,15 @@ const DECRYPT_US_PER_VALUE_AND_PRIME = 0.8;
 /** A plain float32 model in WASM, one thread. */
 const PLAIN_MULTIPLY_ADDS_PER_MS = 4e6;
 
-export function costReport(
-  plan: KeyholderPlan,
-  programs: readonly LaneProgram[],
-  models: readonly NormalizedGraph[],
-): CostReport {
-  const { n, primes, specialPrime } = plan.ring;
-  const features = plan.input.index.length;
+/** What a plan costs donors and the wire: all that the programs alone tell. */
+export type LaneCost = Omit<
+  CostReport,
+  "securityBits" | "keyholderMsPerRecord" | "plainMultiplyAdds" | "plainMsPerRecord"
+>;
+
+export function laneCost(ring: LaneRing, features: number, programs: readonly LaneProgram[]): LaneCost {
+  const { n, primes } = ring;
   const records = n / 2;
-  const lanes = n * primes.length;
   const microtasks = primes.reduce((sum, q) => sum + Math.ceil(n / maxLanesPerPayload(q, features)), 0);
   const down = primes.reduce((sum, q) => sum + n * laneBytes(q, features), 0) + microtasks * PAYLOAD_HEADER_BYTES;
   const up = programs.reduce(
@@ -53,27 +53,39 @@ export function costReport(
     0,
   );
   const laneMicroseconds = programs.reduce((sum, program) => sum + donorMicrosecondsPerLane(program), 0);
-  const decrypted = programs.reduce((sum, program) => sum + program.outputs * (program.polysOut / 5), 0);
-  const plainMultiplyAdds = models.reduce((sum, { normal }) => {
-    const layers = normal.layers.reduce((count, { forms }) => count + forms.column.length, 0);
-    return sum + layers + normal.final.column.length;
-  }, 0);
   return {
     ringDegree: n,
     modulusBits: modulusBits(primes),
     primeBits: primes.map(bitLength),
-    securityBits: {
-      level: 128,
-      usedBits: wireBits(specialPrime === undefined ? primes : [...primes, specialPrime]),
-      allowedBits: SECURITY_BITS_128[n]!,
-    },
     recordsPerBatch: records,
     encryptedFeatures: features,
     bytesDownPerRecord: down / records,
     bytesUpPerRecord: up / records,
     bytesPerInputValue: down / records / features,
     microtasksPerBatch: microtasks,
-    donorCoreSecondsPerRecord: (laneMicroseconds * lanes) / records / 1e6,
+    donorCoreSecondsPerRecord: (laneMicroseconds * n * primes.length) / records / 1e6,
+  };
+}
+
+export function costReport(
+  plan: KeyholderPlan,
+  programs: readonly LaneProgram[],
+  models: readonly NormalizedGraph[],
+): CostReport {
+  const { n, primes, specialPrime } = plan.ring;
+  const features = plan.input.index.length;
+  const decrypted = programs.reduce((sum, program) => sum + program.outputs * (program.polysOut / 5), 0);
+  const plainMultiplyAdds = models.reduce((sum, { normal }) => {
+    const layers = normal.layers.reduce((count, { forms }) => count + forms.column.length, 0);
+    return sum + layers + normal.final.column.length;
+  }, 0);
+  return {
+    ...laneCost(plan.ring, features, programs),
+    securityBits: {
+      level: 128,
+      usedBits: wireBits(specialPrime === undefined ? primes : [...primes, specialPrime]),
+      allowedBits: SECURITY_BITS_128[n]!,
+    },
     keyholderMsPerRecord:
       ((features * ENCRYPT_US_PER_VALUE_AND_PRIME + decrypted * DECRYPT_US_PER_VALUE_AND_PRIME) * primes.length) / 1000,
     plainMultiplyAdds,

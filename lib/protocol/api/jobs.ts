@@ -4,6 +4,7 @@ import { ColumnMapping } from "../datasets.ts";
 import { DatasetId, JobId, ModelId } from "../ids.ts";
 import { UPLOAD_LIMITS } from "../limits.ts";
 import { Timestamp } from "./common.ts";
+import { SealedJob } from "./custody.ts";
 
 export const Privacy = z.enum(["encrypted", "public"]);
 export type Privacy = z.infer<typeof Privacy>;
@@ -23,7 +24,9 @@ export const CreateJob = z
   .object({
     model: ModelId.optional(),
     models: z.array(ModelId).min(1).max(64).optional(),
-    dataset: DatasetId,
+    /** Left out in the submitter's custody, where `sealed` stands instead. */
+    dataset: DatasetId.optional(),
+    sealed: SealedJob.optional(),
     /** Which array or columns feed which input of the model, where that is not obvious. */
     inputs: ColumnMapping.shape.inputs.default([]),
     name: z.string().trim().min(1).max(120).optional(),
@@ -47,6 +50,14 @@ export const CreateJob = z
   .refine((job) => (job.model === undefined) !== (job.models === undefined), {
     message: "give either model or models",
     path: ["model"],
+  })
+  .refine((job) => (job.dataset === undefined) !== (job.sealed === undefined), {
+    message: "give a dataset, or in the submitter's custody what is sealed",
+    path: ["dataset"],
+  })
+  .refine((job) => job.sealed === undefined || (job.custody === "submitter" && job.privacy === "encrypted"), {
+    message: 'sealed goes with custody "submitter" and privacy "encrypted"',
+    path: ["sealed"],
   });
 export type CreateJob = z.infer<typeof CreateJob>;
 
@@ -99,6 +110,33 @@ export type EncryptedPlan = z.infer<typeof EncryptedPlan>;
 export const Plan = z.discriminatedUnion("privacy", [PublicPlan, EncryptedPlan]).meta({ id: "Plan" });
 export type Plan = z.infer<typeof Plan>;
 
+/** Records that went through the plain model as well. */
+export const MeasuredFidelity = z.object({
+  records: z.int().nonnegative(),
+  same_answer_rate: z.number().min(0).max(1),
+  largest_error: z.number().nonnegative(),
+});
+export type MeasuredFidelity = z.infer<typeof MeasuredFidelity>;
+
+/** What was measured while an encrypted job ran. */
+export const JobReport = z
+  .object({
+    /** A sample of every batch against the plain model, by whoever holds the key; null where nothing was compared. */
+    fidelity: MeasuredFidelity.nullable(),
+    /** Batches that did not decrypt and were done anew under a new key. */
+    alarms: z.int().nonnegative(),
+    audits: z.object({
+      /** Recomputed before their results were accepted. */
+      lanes: z.int().nonnegative(),
+      /** Processor time of the coordinator's audit thread. */
+      cpu_seconds: z.number().nonnegative(),
+      /** Time that donors computed, by their clocks. */
+      donor_seconds: z.number().nonnegative(),
+    }),
+  })
+  .meta({ id: "JobReport" });
+export type JobReport = z.infer<typeof JobReport>;
+
 export const JobResource = z
   .object({
     id: JobId,
@@ -108,7 +146,8 @@ export const JobResource = z
     privacy: Privacy,
     custody: Custody,
     models: z.array(ModelId),
-    dataset: DatasetId,
+    /** Null in the submitter's custody: its records never come here. */
+    dataset: DatasetId.nullable(),
     created_at: Timestamp,
     started_at: Timestamp.nullable(),
     completed_at: Timestamp.nullable(),
@@ -131,6 +170,8 @@ export const JobResource = z
     why: z.string(),
     error: z.object({ code: z.string(), detail: z.string() }).nullable(),
     plan: Plan.nullable(),
+    /** Of completed encrypted jobs. */
+    report: JobReport.nullable(),
     metadata: z.record(z.string(), z.string()),
     urls: z.object({ self: z.string(), results: z.string(), events: z.string(), page: z.string() }),
   })

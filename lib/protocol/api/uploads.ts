@@ -4,7 +4,7 @@ import { ColumnInfo, DatasetFormat, Preprocessing, PreviewRecord } from "../data
 import { DatasetId, Digest, FileId, ModelId } from "../ids.ts";
 import { Timestamp } from "./common.ts";
 
-export const FilePurpose = z.enum(["model", "dataset"]);
+export const FilePurpose = z.enum(["model", "dataset", "program"]);
 export type FilePurpose = z.infer<typeof FilePurpose>;
 
 /** The fields of a multipart upload. */

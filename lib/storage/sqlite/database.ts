@@ -28,8 +28,10 @@ export function openDatabase(path: string): OpenDatabase {
   sqlite.pragma("journal_mode = WAL");
   // Said explicitly: in WAL the driver's default is NORMAL, which may lose acknowledged commits when the power fails.
   sqlite.pragma("synchronous = FULL");
-  sqlite.pragma("foreign_keys = ON");
+  // A migration that rebuilds a table drops the old one: with foreign keys on, all that refers to it would go with it.
+  sqlite.pragma("foreign_keys = OFF");
   const database = drizzle(sqlite);
   migrate(database, { migrationsFolder: MIGRATIONS });
+  sqlite.pragma("foreign_keys = ON");
   return { sqlite, drizzle: database };
 }

@@ -98,11 +98,11 @@ export function sqliteStages(
     async batches(id) {
       return batches(id);
     },
-    async setBatchState(id, batch, state) {
+    async setBatchState(id, batch, state, fidelity) {
       await commits.writeNow(() =>
         drizzle
           .update(t.batches)
-          .set({ state })
+          .set({ state, ...(fidelity === undefined ? {} : { fidelity }) })
           .where(and(eq(t.batches.stageId, id), eq(t.batches.batch, batch)))
           .run(),
       );

@@ -58,6 +58,7 @@ export function sqliteWork(sqlite: Sqlite, commits: GroupCommit, stages: StageRe
       acceptance.runtime,
       acceptance.computeMs,
       acceptance.checkedUnits,
+      acceptance.checkCpuMs,
       acceptance.acceptedAtMs,
     );
     statements.deleteLeasesOf.run(microtask.id);
@@ -154,6 +155,11 @@ export function sqliteWork(sqlite: Sqlite, commits: GroupCommit, stages: StageRe
       return statements.selectQuarantined.all(stageId).map((row) => MicrotaskRow.parse(row));
     },
 
+    async effort(stageId) {
+      commits.flush();
+      return EffortRow.parse(statements.selectEffort.get(stageId));
+    },
+
     async refusals(stageId, limit) {
       commits.flush();
       return statements.selectRefusals.all(stageId, limit).map((row): RefusalRecord => RefusalRow.parse(row));
@@ -181,8 +187,9 @@ function prepare(sqlite: Sqlite) {
        values (?, ?, ?, ?, ?, ?, ?)`,
     ),
     insertResult: sqlite.prepare(
-      `insert into results (microtask_id, bytes, inline, object_name, donor_id, runtime, compute_ms, checked_units, accepted_at_ms)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into results (microtask_id, bytes, inline, object_name, donor_id, runtime, compute_ms, checked_units,
+         check_cpu_ms, accepted_at_ms)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     deleteLeasesOf: sqlite.prepare("delete from leases where microtask_id = ?"),
     deleteLease: sqlite.prepare("delete from leases where id = ?"),
@@ -215,6 +222,11 @@ function prepare(sqlite: Sqlite) {
       `select microtask_id as microtaskId, stage_id as stageId, donor_id as donorId, code, detail, created_at_ms as createdAtMs
        from refusals where stage_id = ? order by id desc limit ?`,
     ),
+    selectEffort: sqlite.prepare(
+      `select coalesce(sum(compute_ms), 0) as computeMs, coalesce(sum(checked_units), 0) as checkedUnits,
+         coalesce(sum(check_cpu_ms), 0) as checkCpuMs
+       from results join microtasks on microtasks.id = microtask_id where stage_id = ?`,
+    ),
     selectResults: sqlite.prepare(
       `select microtask_id as microtaskId, batch, prime, unit_start as unitStart, unit_count as unitCount, bytes, inline,
          object_name as objectName, donor_id as donorId, runtime, compute_ms as computeMs, checked_units as checkedUnits,
@@ -227,6 +239,7 @@ function prepare(sqlite: Sqlite) {
   };
 }
 
+const EffortRow = z.object({ computeMs: z.number(), checkedUnits: z.number(), checkCpuMs: z.number() });
 const RefusedToRow = z.object({ microtaskId: MicrotaskId, donorId: DonorId });
 const LeaseRow = z.object({
   id: LeaseId,

@@ -1,10 +1,16 @@
 /** The committed migrations are what drizzle-kit makes of the schema, and SQLite runs as promised. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import BetterSqlite3 from "better-sqlite3";
+import { drizzle } from "drizzle-orm/better-sqlite3";
+import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { openDatabase } from "#lib/storage/sqlite/database.ts";
+
+const Journal = z.looseObject({ entries: z.array(z.unknown()) });
 
 const folder = mkdtempSync(join(tmpdir(), "flux-migrations-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,6 +28,32 @@ describe("migrations", () => {
       },
     );
     expect(readdirSync(copy).sort()).toEqual(readdirSync("drizzle/migrations").sort());
+  });
+
+  it("that rebuild the table of jobs keep everything that refers to it", () => {
+    const old = join(folder, "old-migrations");
+    cpSync("drizzle/migrations", old, { recursive: true });
+    const journal = join(old, "meta", "_journal.json");
+    const { entries, ...rest } = Journal.parse(JSON.parse(readFileSync(journal, "utf8")));
+    writeFileSync(journal, JSON.stringify({ ...rest, entries: entries.slice(0, 2) }));
+    const path = join(folder, "old.db");
+    const before = new BetterSqlite3(path);
+    before.pragma("foreign_keys = ON");
+    migrate(drizzle(before), { migrationsFolder: old });
+    before.exec(`
+      insert into tenants values ('ten_a', 'a', 1);
+      insert into files values ('file_a', 'ten_a', 'f', 'dataset', 1, 'aa', 1);
+      insert into datasets values ('dst_a', 'ten_a', 'file_a', 'd', 'npy', 1, 'datasets/a', '{}', 1);
+      insert into jobs values ('job_a', 'ten_a', 'j', 'running', 'public', 'coordinator', 'dst_a', '{}', null, null, 1, 1, null);
+      insert into stages values ('stg_a', 'job_a', 0, 'onnx', 'bb', 'open', 1, 1, '{}', 1);`);
+    before.close();
+    const { sqlite } = openDatabase(path);
+    expect(sqlite.prepare("select job_id, dataset_id from stages join jobs on jobs.id = job_id").all()).toEqual([
+      { job_id: "job_a", dataset_id: "dst_a" },
+    ]);
+    expect(sqlite.pragma("foreign_key_check")).toEqual([]);
+    expect(() => sqlite.exec("delete from datasets")).toThrow(/FOREIGN KEY/);
+    sqlite.close();
   });
 
   it("apply to an empty file, and again to the same file", () => {

@@ -80,7 +80,11 @@ export function fileRoutes(files: FileService): Route[] {
 function purposeOf(field: string | undefined): z.infer<typeof FilePurpose> {
   const purpose = FilePurpose.safeParse(field);
   if (purpose.success) return purpose.data;
-  throw new FluxError("invalid_request", 'Say what the file is: add the field "purpose" with "model" or "dataset".', {
-    param: "purpose",
-  });
+  throw new FluxError(
+    "invalid_request",
+    'Say what the file is: add the field "purpose" with "model", "dataset" or "program".',
+    {
+      param: "purpose",
+    },
+  );
 }

@@ -432,6 +432,7 @@ describe("a restart", () => {
       runtime: "ort-wasm",
       computeMs: 1,
       checkedUnits: 0,
+      checkCpuMs: 0,
       acceptedAtMs: 1,
       body: { kind: "inline", data: rightResult(lease.microtask) },
     });
