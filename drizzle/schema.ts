@@ -330,6 +330,7 @@ export const observations = sqliteTable(
   {
     id: integer().primaryKey({ autoIncrement: true }),
     donorId: text("donor_id").notNull(),
+    deviceClass: text("device_class").notNull().default(""),
     stageId: text("stage_id").notNull(),
     kernel: text().notNull(),
     runtime: text().notNull(),
@@ -339,8 +340,13 @@ export const observations = sqliteTable(
     queueMs: real("queue_ms").notNull(),
     downloadMs: real("download_ms").notNull(),
     computeMs: real("compute_ms").notNull(),
+    restMs: real("rest_ms").notNull().default(0),
+    overheadMs: real("overhead_ms").notNull().default(0),
     uploadMs: real("upload_ms").notNull(),
     predictedMs: real("predicted_ms").notNull(),
+    /** The promised 80 % interval of everything but the queue. */
+    lowMs: real("low_ms").notNull().default(0),
+    highMs: real("high_ms").notNull().default(0),
     createdAtMs: createdAtMs(),
   },
   (table) => [index("observations_age").on(table.createdAtMs)],

@@ -141,7 +141,13 @@ export type ComputeCalls = {
   /** Computes one microtask of a prepared stage; notices tell how far it is. */
   run: {
     request: ComputeTask;
-    answer: { result: Uint8Array<ArrayBuffer>; runtime: RuntimeId; computeMs: number };
+    answer: {
+      result: Uint8Array<ArrayBuffer>;
+      runtime: RuntimeId;
+      /** Working, and resting as the share asks: together what the clock showed. */
+      computeMs: number;
+      restMs: number;
+    };
   };
   /** Forgets a prepared stage and frees its memory. */
   release: { request: { stageId: string }; answer: null };

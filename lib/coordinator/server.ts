@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Config } from "./config.ts";
 import type { Coordinator } from "./coordinator.ts";
+import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import { DONOR_SOCKET_PATH } from "./gateway/gateway.ts";
 import { listen } from "./http/listen.ts";
 import type { Pages } from "./http/pages.ts";
@@ -27,6 +28,8 @@ export interface RunningServer {
   readonly url: string;
   /** The first API key; only at the very first start. */
   readonly firstKey: string | undefined;
+  /** What happens to work: for tests and benchmarks. */
+  readonly events: Dispatcher["events"];
   /** Stops taking work, lets running answers end, and closes everything. Resolves when nothing is left open. */
   readonly close: () => Promise<void>;
 }
@@ -110,6 +113,7 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     port,
     url,
     firstKey: parts.firstKey,
+    events: parts.dispatcher.events,
     close: async () => {
       phase = "draining";
       // Donors' sockets count as open connections of the server: it is closed when the gateway has let them go.

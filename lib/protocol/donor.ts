@@ -136,12 +136,19 @@ export type LeaseAnswer = z.infer<typeof LeaseAnswer>;
 
 export const PayloadRequest = z.object({ leaseId: LeaseId, fence: z.int().positive() });
 
-/** Where the time of one microtask went, on the donor's clock. */
+/** Where the time of one microtask went, on the donor's clock. The parts are disjoint. */
 export const Timings = z.object({
+  /** Waiting behind other work of this donor. */
   queueMs: milliseconds,
+  /** Its payload's way, from its first byte to its last. */
   downloadMs: milliseconds,
+  /** Working, without rests: what is credited. */
   computeMs: milliseconds,
-  /** Of the previous result on this link: a result cannot carry its own. */
+  /** Rests between pieces of work that the donor's share asks for. */
+  restMs: milliseconds.optional(),
+  /** Handing the task to the compute worker and taking its result. */
+  overheadMs: milliseconds.optional(),
+  /** Of the previous result on this link, until it was acknowledged: a result cannot carry its own. */
   uploadMs: milliseconds,
 });
 export type Timings = z.infer<typeof Timings>;

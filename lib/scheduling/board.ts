@@ -339,6 +339,7 @@ export class Board implements BoardView {
       expectedAtMs: nowMs + planned.expectedInMs,
       lateAtMs: nowMs + planned.lateInMs,
       predictedMs: planned.predicted.p50,
+      promised: planned.predicted.warm,
       stepMs: planned.stepMs,
       arrived: false,
       reissue: planned.reissueOf !== null,

@@ -4,13 +4,14 @@
  *     time = artefacts·8/down + bytesIn/down + macs/speed(kernel, runtime) + bytesOut/up + overhead·microtasks
  *
  * Each of the four parts is a log-normal quantity relative to a baseline that the benchmark gives (shrinkage.ts); their
- * sum is matched by a log-normal with the same mean and variance (Fenton 1960). The tails are then stretched until the
- * stated share of outcomes really falls below them (adaptive conformal inference, Gibbs and Candès 2021), per class.
+ * sum's quantiles come from prediction.ts, and calibration.ts stretches its tails until what is promised holds.
  */
 import { z } from "zod";
 import type { DonorId, StageId } from "#lib/protocol/ids.ts";
 import type { KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
+import { bounded, CLASS_STEP, CoverageCount, moveTails, OWN_STEP, type Tails } from "./calibration.ts";
 import { benchmarkRate } from "./filters.ts";
+import { predictionOf, type Rates, warmP90 } from "./prediction.ts";
 import { Sessions } from "./sessions.ts";
 import { type Evidence, learn, newEvidence, Pool, type Posterior, type Prior, posterior, voteOf } from "./shrinkage.ts";
 import type {
@@ -57,26 +58,16 @@ const HIDDEN_SLOWDOWN = 10;
 const MIN_LINK_BYTES = 8_192;
 const MIN_LINK_MS = 2;
 
-const Z90 = 1.2815515655446004;
-const Z99_OF_Z90 = 2.3263478740408408 / Z90;
-/** Step of the tail tracker. */
-const TAIL_STEP = 0.01;
-const TAIL_BOUNDS = { min: 0.4, max: 4 } as const;
-
-/** Where each tail stands, in multiples of what the model's variance says. */
-interface Tails {
-  low: number;
-  high: number;
-}
-
 interface ClassState {
   readonly pools: (Pool | undefined)[];
   readonly tails: Tails;
+  readonly coverage: CoverageCount;
 }
 
 interface DonorState {
   readonly evidence: (Evidence | undefined)[];
   readonly own: ClassState;
+  readonly tails: Tails;
   /** The rates last asked for, while nothing that they depend on changed: one choice asks several times. */
   cache: CachedRates | null;
 }
@@ -107,22 +98,6 @@ interface StageEffect {
   variance: number;
 }
 
-/** Medians in ms, and "growths" (e to the log variance), of one (donor, stage): what every prediction is put together from. */
-interface Rates {
-  /** Set at every use: the donor's cache changes without notice. */
-  artefactMs: number;
-  downMsPerByte: number;
-  downMsPerUnit: number;
-  downGrowth: number;
-  computeMsPerUnit: number;
-  computeGrowth: number;
-  upMsPerUnit: number;
-  upGrowth: number;
-  overheadMs: number;
-  overheadGrowth: number;
-  tails: Tails;
-}
-
 const Sums = z.object({ weight: z.number(), mean: z.number(), square: z.number(), within: z.number() });
 const Snapshot = z.object({
   version: z.literal(1),
@@ -145,9 +120,7 @@ class HierarchicalCostModel implements CostModel {
   readonly #sessions = new Sessions();
   /** Counts the publications of class priors. */
   #epoch = 0;
-  #observations = 0;
-  #within80 = 0;
-  #belowP90 = 0;
+  readonly #coverage = new CoverageCount();
 
   predict(donor: DonorView, stage: StageDefinition, units: number, microtasks: number): Prediction | null {
     const rates = this.#rates(donor, stage);
@@ -157,18 +130,16 @@ class HierarchicalCostModel implements CostModel {
   unitsWithin(donor: DonorView, stage: StageDefinition, budgetMs: number, microtasks: number): number {
     const rates = this.#rates(donor, stage);
     if (!rates) return 0;
-    const warm = rates.artefactMs === 0 ? rates : { ...rates, artefactMs: 0 };
-    const fixed = warm.overheadMs * microtasks;
-    const perUnit = warm.downMsPerUnit + warm.computeMsPerUnit + warm.upMsPerUnit;
+    const fixed = rates.overheadMs * microtasks;
+    const perUnit = rates.downMsPerUnit + rates.computeMsPerUnit + rates.upMsPerUnit;
     // p90 ÷ median changes slowly with the number of units: three steps of a fixed point are exact to some per mille.
     let units = Math.max(1, (budgetMs - fixed) / perUnit);
     for (let step = 0; step < 3; step++) {
-      const { p90 } = predictionOf(warm, units, microtasks);
-      const ratio = p90 / (fixed + perUnit * units);
+      const ratio = warmP90(rates, units, microtasks) / (fixed + perUnit * units);
       units = Math.max(1, (budgetMs / ratio - fixed) / perUnit);
     }
     let whole = Math.floor(units * 1.002);
-    while (whole > 0 && predictionOf(warm, whole, microtasks).p90 > budgetMs) {
+    while (whole > 0 && warmP90(rates, whole, microtasks) > budgetMs) {
       whole = whole > 64 ? Math.floor(whole * 0.99) : whole - 1;
     }
     return whole;
@@ -255,8 +226,8 @@ class HierarchicalCostModel implements CostModel {
   }
 
   calibration(): CalibrationReport {
-    const n = Math.max(1, this.#observations);
-    return { observations: this.#observations, within80: this.#within80 / n, belowP90: this.#belowP90 / n };
+    const classes = [...this.#classes].map(([deviceClass, { coverage }]) => ({ deviceClass, ...coverage.report() }));
+    return { ...this.#coverage.report(), classes };
   }
 
   snapshot(): unknown {
@@ -293,18 +264,17 @@ class HierarchicalCostModel implements CostModel {
 
   // Parts
 
-  /** Counts whether the outcome fell inside its interval, and moves the class's tails towards what they promise. */
-  #score({ donor, stage, units, downloadMs, computeMs, uploadMs, overheadMs }: Observation): void {
+  /** Counts whether the outcome fell inside what was promised, and moves the tails towards it. */
+  #score({ donor, stage, units, downloadMs, computeMs, uploadMs, overheadMs, promised }: Observation): void {
     const rates = this.#rates(donor, stage);
     if (!rates) return;
-    const { p10, p90 } = predictionOf({ ...rates, artefactMs: 0 }, units, 1);
+    const interval = promised ?? predictionOf(rates, units, 1).warm;
     const tookMs = downloadMs + computeMs + uploadMs + overheadMs;
-    this.#observations++;
-    if (tookMs <= p90) this.#belowP90++;
-    if (tookMs <= p90 && tookMs >= p10) this.#within80++;
-    const { tails } = rates;
-    tails.high = bounded(tails.high * Math.exp(TAIL_STEP * (tookMs > p90 ? 0.9 : -0.1)));
-    tails.low = bounded(tails.low * Math.exp(TAIL_STEP * (tookMs < p10 ? 0.9 : -0.1)));
+    const { own, tails } = this.#donor(donor);
+    this.#coverage.add(interval, tookMs);
+    own.coverage.add(interval, tookMs);
+    moveTails(tails, interval, tookMs, OWN_STEP);
+    moveTails(own.tails, interval, tookMs, CLASS_STEP);
   }
 
   #donor(donor: DonorView): DonorState {
@@ -316,7 +286,8 @@ class HierarchicalCostModel implements CostModel {
           break;
         }
       }
-      state = { evidence: new Array(QUANTITIES), own: this.#class(donor.deviceClass), cache: null };
+      const own = this.#class(donor.deviceClass);
+      state = { evidence: new Array(QUANTITIES), own, tails: { ...own.tails }, cache: null };
       this.#donors.set(donor.id, state);
     }
     return state;
@@ -372,7 +343,7 @@ class HierarchicalCostModel implements CostModel {
   #class(deviceClass: string): ClassState {
     let state = this.#classes.get(deviceClass);
     if (!state) {
-      state = { pools: new Array(QUANTITIES), tails: { low: 1, high: 1 } };
+      state = { pools: new Array(QUANTITIES), tails: { low: 1, high: 1 }, coverage: new CoverageCount() };
       this.#classes.set(deviceClass, state);
     }
     return state;
@@ -467,37 +438,10 @@ class HierarchicalCostModel implements CostModel {
       upGrowth: Math.exp(up.variance),
       overheadMs: OVERHEAD_BASE_MS * Math.exp(overhead.mean),
       overheadGrowth: Math.exp(overhead.variance),
-      tails: state.own.tails,
+      tails: state.tails,
     };
   }
 }
-
-/** Sum of log-normals by its first two moments (Fenton–Wilkinson); tails stretched as calibration found necessary. */
-function predictionOf(rates: Rates, units: number, microtasks: number): Prediction {
-  const down = meanOf(rates.artefactMs + rates.downMsPerUnit * units, rates.downGrowth);
-  const compute = meanOf(rates.computeMsPerUnit * units, rates.computeGrowth);
-  const up = meanOf(rates.upMsPerUnit * units, rates.upGrowth);
-  const overhead = meanOf(rates.overheadMs * microtasks, rates.overheadGrowth);
-  const mean = down + compute + up + overhead;
-  const variance =
-    down * down * (rates.downGrowth - 1) +
-    compute * compute * (rates.computeGrowth - 1) +
-    up * up * (rates.upGrowth - 1) +
-    overhead * overhead * (rates.overheadGrowth - 1);
-  const ratio = 1 + variance / (mean * mean);
-  const sigma = Math.sqrt(Math.log(ratio));
-  const p50 = mean / Math.sqrt(ratio);
-  const high = Math.exp(Z90 * sigma * rates.tails.high);
-  return {
-    p10: p50 * Math.exp(-Z90 * sigma * rates.tails.low),
-    p50,
-    p90: p50 * high,
-    p99: p50 * high ** Z99_OF_Z90,
-  };
-}
-
-/** Mean of a log-normal from its median and e^variance. */
-const meanOf = (medianMs: number, growth: number) => medianMs * Math.sqrt(growth);
 
 function computeQuantity(kernel: KernelKind, runtime: RuntimeId, visible: boolean): number {
   return (KERNELS.indexOf(kernel) * RUNTIMES.length + RUNTIMES.indexOf(runtime)) * 2 + (visible ? 0 : 1);
@@ -538,5 +482,3 @@ function computeBaselineMs(
 function baselineDown(donor: DonorView): number {
   return donor.benchmarkDownBytesPerSecond > 0 ? donor.benchmarkDownBytesPerSecond : FALLBACK_DOWN_BYTES_PER_SECOND;
 }
-
-const bounded = (tail: number) => Math.max(TAIL_BOUNDS.min, Math.min(TAIL_BOUNDS.max, tail));

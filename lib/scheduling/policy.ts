@@ -122,12 +122,14 @@ function rank(candidates: readonly Candidate[], { board, donor, nowMs }: ChooseR
 
 /** The bundle's quantiles: its leases run one after another and share the donor's luck, so that quantiles add. */
 function wholeOf(leases: readonly PlannedLease[]): Prediction {
-  const whole = { p10: 0, p50: 0, p90: 0, p99: 0 };
+  const whole = { p10: 0, p50: 0, p90: 0, p99: 0, warm: { p10: 0, p90: 0 } };
   for (const { predicted } of leases) {
     whole.p10 += predicted.p10;
     whole.p50 += predicted.p50;
     whole.p90 += predicted.p90;
     whole.p99 += predicted.p99;
+    whole.warm.p10 += predicted.warm.p10;
+    whole.warm.p90 += predicted.warm.p90;
   }
   return whole;
 }

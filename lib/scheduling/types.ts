@@ -124,6 +124,8 @@ export interface Attempt {
   lateAtMs: number;
   /** p50 of its own duration; what the submitter was charged. */
   readonly predictedMs: number;
+  /** What was promised of its duration when it was leased. */
+  readonly promised: Interval;
   /** What it adds to its donor's queue. */
   stepMs: number;
   /** Its result is here and being checked: it neither expires nor is raced. */
@@ -131,12 +133,18 @@ export interface Attempt {
   readonly reissue: boolean;
 }
 
-/** Milliseconds of a prediction's quantiles. */
-export interface Prediction {
+/** Milliseconds between which four outcomes of five should lie. */
+export interface Interval {
   readonly p10: number;
-  readonly p50: number;
   readonly p90: number;
+}
+
+/** Milliseconds of a prediction's quantiles. */
+export interface Prediction extends Interval {
+  readonly p50: number;
   readonly p99: number;
+  /** The same with every artefact in the cache: what outcomes are held against, for fetching artefacts is not timed with them. */
+  readonly warm: Interval;
 }
 
 /** A stage on the board: its definition and live counts. All accessors are O(1). */
@@ -205,17 +213,20 @@ export type SessionEvent =
   | { readonly kind: "joined"; readonly donorId: DonorId; readonly atMs: number }
   | { readonly kind: "left"; readonly donorId: DonorId; readonly atMs: number };
 
-/** One finished microtask, as the donor timed it. */
+/** One finished microtask. */
 export interface Observation {
   readonly donor: DonorView;
   readonly stage: StageDefinition;
   readonly runtime: RuntimeId;
   readonly units: number;
   readonly downloadMs: number;
+  /** By the clock: rests that the donor's share asks for are in it. */
   readonly computeMs: number;
   readonly uploadMs: number;
-  /** Everything else between lease and result that is not waiting behind other work (round trip, packing). */
+  /** What the donor needs per microtask besides: handing it to its worker, packing. Round trips hide behind other work. */
   readonly overheadMs: number;
+  /** What was promised of the sum of the four when it was leased; null: hold it against what is believed now. */
+  readonly promised: Interval | null;
 }
 
 /** How a class's prior for one quantity moved, and what that gains for its next newcomer. */
@@ -234,12 +245,16 @@ export interface PriorChange {
 }
 
 /** How honest the predictions are. */
-export interface CalibrationReport {
+export interface Coverage {
   readonly observations: number;
   /** Share of outcomes inside p10..p90; 0.8 is honest. */
   readonly within80: number;
   /** Share of outcomes at most p90. */
   readonly belowP90: number;
+}
+
+export interface CalibrationReport extends Coverage {
+  readonly classes: readonly ({ readonly deviceClass: string } & Coverage)[];
 }
 
 export interface PlannedLease {

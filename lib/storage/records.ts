@@ -276,8 +276,10 @@ export const DonorRecord = z.object({
 });
 export type DonorRecord = z.infer<typeof DonorRecord>;
 
+/** One microtask as it was timed: the parts of Timings (lib/protocol/donor.ts), and what had been promised of their sum. */
 export const ObservationRecord = z.object({
   donorId: DonorId,
+  deviceClass: z.string(),
   stageId: StageId,
   kernel: KernelKind,
   runtime: RuntimeId,
@@ -287,8 +289,13 @@ export const ObservationRecord = z.object({
   queueMs: z.number(),
   downloadMs: z.number(),
   computeMs: z.number(),
+  restMs: z.number(),
+  overheadMs: z.number(),
   uploadMs: z.number(),
   predictedMs: z.number(),
+  /** The promised 80 % interval of everything but the queue. */
+  lowMs: z.number(),
+  highMs: z.number(),
   createdAtMs: atMs,
 });
 export type ObservationRecord = z.infer<typeof ObservationRecord>;

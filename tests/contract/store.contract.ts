@@ -375,6 +375,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       it("keeps observations by age", async () => {
         const observation = {
           donorId: freshId("don"),
+          deviceClass: "4-cores",
           stageId: freshId("stg"),
           kernel: "onnx" as const,
           runtime: "ort-wasm" as const,
@@ -384,8 +385,12 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           queueMs: 0,
           downloadMs: 1,
           computeMs: 2,
+          restMs: 0.5,
+          overheadMs: 0.25,
           uploadMs: 3,
           predictedMs: 4,
+          lowMs: 2,
+          highMs: 8,
         };
         for (const createdAtMs of [1, 2, 3]) store.observations.add({ ...observation, createdAtMs });
         await store.observations.removeOlderThan(2);

@@ -485,6 +485,7 @@ class Simulation {
       computeMs: computeMs - overheadMs,
       uploadMs,
       overheadMs,
+      promised: attempt.promised,
     });
     this.#revoke(this.#board.accept(attempt, computeMs));
     const { stage } = attempt;

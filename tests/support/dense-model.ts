@@ -35,9 +35,10 @@ export function denseModel({ features, hidden, classes }: DenseShape): Uint8Arra
   return Uint8Array.from(writeOnnx(builder.build()));
 }
 
-/** `[records, features]` bytes as an NPY 1.0 file. */
-export function byteRecords(records: number, features: number): Uint8Array<ArrayBuffer> {
-  const literal = `{'descr': '|u1', 'fortran_order': False, 'shape': (${records}, ${features}), }`;
+/** `[records, ...shape]` bytes as an NPY 1.0 file. */
+export function byteRecords(records: number, ...shape: number[]): Uint8Array<ArrayBuffer> {
+  const features = shape.reduce((product, side) => product * side, 1);
+  const literal = `{'descr': '|u1', 'fortran_order': False, 'shape': (${[records, ...shape].join(", ")}), }`;
   const header = `${literal.padEnd(128 - 10 - 1)}\n`;
   const file = new Uint8Array(128 + records * features);
   file.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]);

@@ -39,6 +39,7 @@ const tell = serveCalls<ComputeCalls, ComputeNotice>(
       const stage = stages.get(task.stageId);
       if (!stage) throw new Error(`The stage ${task.stageId} is not prepared here`);
       runtime = stage.runtime;
+      const startedMs = performance.now();
       duty.setShare(shareInForce());
       await duty.begin(signal);
       let toldMs = performance.now();
@@ -50,7 +51,8 @@ const tell = serveCalls<ComputeCalls, ComputeNotice>(
         tell({ kind: "progress", taskId: task.taskId, unitsDone });
       });
       const computeMs = duty.end();
-      return { value: { result, runtime: stage.runtime, computeMs }, transfer: [result.buffer] };
+      const restMs = Math.max(0, performance.now() - startedMs - computeMs);
+      return { value: { result, runtime: stage.runtime, computeMs, restMs }, transfer: [result.buffer] };
     },
 
     async release({ stageId }) {

@@ -382,13 +382,14 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
       if (held.abort.signal.aborted) return;
       view.set({ runtime: prepared.runtime });
       const startMs = clock.nowMs();
-      const { result, runtime, computeMs } = await host.call("run", stages.task(held, ingredients), {
+      const { result, runtime, computeMs, restMs } = await host.call("run", stages.task(held, ingredients), {
         timeoutMs: Math.max(held.deadlineMs - startMs, 3 * lease.predictedMs, LEASE_LIMITS.leaseMsMin),
         signal: held.abort.signal,
         transfer: [ingredients.payload.buffer],
       });
       crashes = 0;
-      const ratio = (clock.nowMs() - startMs) / Math.max(1, lease.predictedMs);
+      const tookMs = clock.nowMs() - startMs;
+      const ratio = tookMs / Math.max(1, lease.predictedMs);
       pace = Math.min(1, PACE_MEMORY * pace + (1 - PACE_MEMORY) * ratio);
       tally.computed(computeMs, clock.nowMs());
       if (result.length !== lease.resultBytes) {
@@ -399,7 +400,12 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
       }
       held.state = "sending";
       held.ingredients = null;
-      const timings = { queueMs: startMs - held.receivedAtMs, downloadMs: ingredients.downloadMs, computeMs };
+      const { downloadMs } = ingredients;
+      // A payload inside the answer came before the lease was here; others come while it waits.
+      const waitedMs = startMs - held.receivedAtMs - (lease.inlineOffset === null ? downloadMs : 0);
+      const queueMs = Math.max(0, waitedMs);
+      const overheadMs = Math.max(0, tookMs - computeMs - restMs);
+      const timings = { queueMs, downloadMs, computeMs, restMs, overheadMs };
       outbox.post({ held, result, submission: { leaseId: lease.leaseId, fence: lease.fence, runtime, timings } });
     } catch (failure) {
       giveBackFailed(held, failure);

@@ -34,6 +34,7 @@ import type { ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, StageRecord } from "#lib/storage/records.ts";
 import type { JobProgress, Store } from "#lib/storage/store.ts";
 import type { Clock } from "../clock.ts";
+import { BundleTimes } from "./bundle-times.ts";
 import type { DonorSession, NewDonor } from "./donor-session.ts";
 import { type DispatchEvents, Emitter } from "./events.ts";
 import { Fleet } from "./fleet.ts";
@@ -93,6 +94,7 @@ export class Dispatcher {
   readonly #leases: LeaseTable;
   readonly #settlement: Settlement;
   readonly #waiters: Waiters<Bundle>;
+  readonly #bundles = new BundleTimes(this.events);
   /** How often the coordinator has started with this store. */
   #run = 0;
   #draining = false;
@@ -357,11 +359,12 @@ export class Dispatcher {
 
   /**
    * A result. Resolves with its units after the commit.
+   * @param uploadMs how long it took to arrive, from its first byte to its last
    * @throws FluxError lease_unknown, lease_foreign, lease_expired, already_accepted, result_malformed, audit_failed;
    *   internal or rate_limited where it may be sent again
    */
-  submit(session: DonorSession, submission: ResultSubmission, result: Uint8Array): Promise<number> {
-    return this.#settlement.submit(session, submission, result);
+  submit(session: DonorSession, submission: ResultSubmission, result: Uint8Array, uploadMs = 0): Promise<number> {
+    return this.#settlement.submit(session, submission, result, uploadMs);
   }
 
   /** @returns how many of the named leases were this donor's live ones */
@@ -391,6 +394,10 @@ export class Dispatcher {
     if (decision.kind === "idle") return decision;
     const outcomes = this.#board.lease(decision.leases, session.view, () => orderedId("ls"), nowMs);
     const leases = outcomes.map(({ attempt }) => this.#grant(attempt, nowMs - askedAtMs));
+    this.#bundles.begin(
+      session.id,
+      outcomes.map(({ attempt }) => attempt.leaseId),
+    );
     this.#leases.scheduleExpiry();
     return { kind: "bundle", leases };
   }

@@ -2,6 +2,7 @@
 import type { ErrorCode } from "#lib/protocol/errors.ts";
 import type { DonorId, JobId, LeaseId, MicrotaskId, StageId } from "#lib/protocol/ids.ts";
 import type { RuntimeId } from "#lib/protocol/stage.ts";
+import type { Interval } from "#lib/scheduling/types.ts";
 
 interface OfMicrotask {
   readonly jobId: JobId;
@@ -27,11 +28,17 @@ export interface DispatchEvents {
   "result:accepted": OfLease & {
     readonly runtime: RuntimeId;
     readonly computeMs: number;
+    /** Its way through the donor, alone: payload, computing with its rests, handing over, result. */
+    readonly tookMs: number;
+    /** What was promised of that when it was leased. */
+    readonly promised: Interval;
     readonly checkedUnits: number;
     readonly checkMs: number;
     readonly commitMs: number;
     readonly bytes: number;
   };
+  /** All of its leases were accepted; `tookMs` is theirs together. */
+  "bundle:finished": { readonly donorId: DonorId; readonly leases: number; readonly tookMs: number };
   /** `counted`: against the microtask and the donor; the others changed nothing. */
   "result:refused": {
     readonly donorId: DonorId;

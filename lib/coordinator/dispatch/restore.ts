@@ -78,12 +78,13 @@ function restoreLease(
 ): Attempt {
   const expiresAtMs = Math.max(lease.expiresAtMs, leaseUntilMs);
   const p50 = lease.predictedMs;
+  const warm = { p10: p50, p90: p50 };
   const planned: PlannedLease = {
     stage,
     microtask,
     units: microtask.unitCount,
     leaseMs: expiresAtMs - nowMs,
-    predicted: { p10: p50, p50, p90: p50, p99: p50 },
+    predicted: { ...warm, p50, p99: p50, warm },
     stepMs: p50,
     expectedInMs: p50,
     lateInMs: expiresAtMs - nowMs,

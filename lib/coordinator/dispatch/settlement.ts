@@ -36,6 +36,7 @@ const OBSERVE_EVERY_MS = 2_000;
 
 interface Settled {
   readonly receivedAtMs: number;
+  readonly uploadMs: number;
   readonly checkedAtMs: number;
   readonly checkedUnits: number;
   readonly checkCpuMs: number;
@@ -51,11 +52,16 @@ export class Settlement {
   }
 
   /** See Dispatcher.submit. */
-  async submit(session: DonorSession, submission: ResultSubmission, result: Uint8Array): Promise<number> {
+  async submit(
+    session: DonorSession,
+    submission: ResultSubmission,
+    result: Uint8Array,
+    uploadMs: number,
+  ): Promise<number> {
     const { leases, events } = this.#options;
     try {
       const held = leases.own(session.id, submission.leaseId, submission.fence);
-      held.outcome ??= this.#settle(held, session, submission, result).finally(() => {
+      held.outcome ??= this.#settle(held, session, submission, result, uploadMs).finally(() => {
         held.outcome = undefined;
       });
       return await held.outcome;
@@ -74,6 +80,7 @@ export class Settlement {
     session: DonorSession,
     submission: ResultSubmission,
     result: Uint8Array,
+    uploadMs: number,
   ): Promise<number> {
     const { attempt, work } = held;
     const wantedBytes = this.#options.servicesOf(work.record).payloads.resultBytes(work.record, attempt.microtask);
@@ -85,7 +92,7 @@ export class Settlement {
     }
     this.#waitingBytes += wantedBytes;
     try {
-      const settled = await this.#check(held, session, submission, result);
+      const settled = { ...(await this.#check(held, session, submission, result)), uploadMs };
       await this.#commit(held, session, submission, result, settled);
       this.#learn(held, session, submission, settled);
       await this.#options.onAccepted(work);
@@ -100,7 +107,7 @@ export class Settlement {
     session: DonorSession,
     { runtime }: ResultSubmission,
     result: Uint8Array,
-  ): Promise<Settled> {
+  ): Promise<Omit<Settled, "uploadMs">> {
     const { leases, clock, servicesOf } = this.#options;
     const { attempt, work } = held;
     const receivedAtMs = clock.nowMs();
@@ -156,34 +163,46 @@ export class Settlement {
     const { microtask } = attempt;
     const nowMs = clock.nowMs();
     const units = microtask.unitCount;
-    // No donor is credited with more than the time that passed.
-    const elapsedMs = settled.receivedAtMs - attempt.leasedAtMs;
-    const servedMs = timings.downloadMs + timings.computeMs + timings.uploadMs;
-    leases.accept(held, Math.min(elapsedMs, servedMs));
+    const { receivedAtMs, uploadMs } = settled;
+    // No donor is credited with, or teaches, more than the time that passed.
+    const elapsedMs = receivedAtMs - attempt.leasedAtMs;
+    const { queueMs, downloadMs, restMs = 0, overheadMs = 0 } = timings;
+    const computeMs = Math.min(elapsedMs, timings.computeMs);
+    const tookMs = downloadMs + timings.computeMs + restMs + overheadMs + uploadMs;
+    leases.accept(held, Math.min(elapsedMs, tookMs));
     work.accepted(microtask.batch, units, settled.checkedUnits, nowMs);
-    session.judged(true, units, Math.min(elapsedMs, timings.computeMs));
+    session.judged(true, units, computeMs);
     costModel.observe({
       donor: session.view,
       stage: attempt.stage.definition,
       runtime,
       units,
-      downloadMs: timings.downloadMs,
-      computeMs: timings.computeMs,
-      uploadMs: timings.uploadMs,
-      overheadMs: Math.max(0, elapsedMs - timings.queueMs - servedMs),
+      downloadMs,
+      computeMs: timings.computeMs + restMs,
+      uploadMs,
+      overheadMs,
+      promised: attempt.promised,
     });
     if (nowMs - session.lastObservedMs >= OBSERVE_EVERY_MS) {
       session.lastObservedMs = nowMs;
       store.observations.add({
         donorId: session.id,
+        deviceClass: session.view.deviceClass,
         stageId: work.record.id,
         kernel: work.record.kernel,
         runtime,
         units,
         bytesIn: servicesOf(work.record).payloads.payloadBytes(work.record, microtask),
         bytesOut: settled.bytes,
-        ...timings,
+        queueMs,
+        downloadMs,
+        computeMs: timings.computeMs,
+        restMs,
+        overheadMs,
+        uploadMs,
         predictedMs: attempt.predictedMs,
+        lowMs: attempt.promised.p10,
+        highMs: attempt.promised.p90,
         createdAtMs: nowMs,
       });
     }
@@ -191,8 +210,10 @@ export class Settlement {
       ...namesOf(attempt),
       runtime,
       computeMs: timings.computeMs,
+      tookMs,
+      promised: attempt.promised,
       checkedUnits: settled.checkedUnits,
-      checkMs: settled.checkedAtMs - settled.receivedAtMs,
+      checkMs: settled.checkedAtMs - receivedAtMs,
       commitMs: nowMs - settled.checkedAtMs,
       bytes: settled.bytes,
     });

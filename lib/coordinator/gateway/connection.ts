@@ -67,15 +67,21 @@ export class Connection {
   /** Bytes handed to the socket since it last drained, and since when. */
   #unsentBytes = 0;
   #unsentSinceMs = 0;
+  /** When the last packet's first frame was here: its buffers, in frames of their own, come after it. */
+  #envelopeAtMs: number;
   readonly #cancelHello: () => void;
 
   constructor(socket: Socket, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
     this.#allowanceAtMs = context.clock.nowMs();
+    this.#envelopeAtMs = this.#allowanceAtMs;
     this.#read = donorRequests(this.#handlers(), (error) => context.events.emit("socket:failed", { error }));
     this.#cancelHello = context.clock.after(HELLO_MS, () => {
       if (!this.#session) this.#drop("no-hello");
+    });
+    socket.conn.prependListener("data", (frame: unknown) => {
+      if (typeof frame === "string") this.#envelopeAtMs = context.clock.nowMs();
     });
     socket.conn.on("drain", () => {
       this.#unsentBytes = 0;
@@ -153,9 +159,12 @@ export class Connection {
           value: null,
           buffer: await dispatcher.payload(this.#known(), leaseId, fence),
         })),
-      "result:submit": async (submission, buffer) => ({
-        value: { kind: "accepted", units: await dispatcher.submit(this.#known(), submission, buffer) },
-      }),
+      "result:submit": async (submission, buffer) => {
+        const uploadMs = clock.nowMs() - this.#envelopeAtMs;
+        return {
+          value: { kind: "accepted", units: await dispatcher.submit(this.#known(), submission, buffer, uploadMs) },
+        };
+      },
     };
   }
 

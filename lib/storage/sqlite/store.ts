@@ -312,10 +312,10 @@ function donors({ sqlite, drizzle }: OpenDatabase, commits: GroupCommit): Store[
 function observations({ sqlite, drizzle }: OpenDatabase, commits: GroupCommit): Store["observations"] {
   // Prepared: with the query builder, some hundred of these a second took 5 % of the coordinator's time under load.
   const insert = sqlite.prepare<ObservationRecord>(
-    `insert into observations (donor_id, stage_id, kernel, runtime, units, bytes_in, bytes_out, queue_ms, download_ms,
-       compute_ms, upload_ms, predicted_ms, created_at_ms)
-     values (@donorId, @stageId, @kernel, @runtime, @units, @bytesIn, @bytesOut, @queueMs, @downloadMs,
-       @computeMs, @uploadMs, @predictedMs, @createdAtMs)`,
+    `insert into observations (donor_id, device_class, stage_id, kernel, runtime, units, bytes_in, bytes_out, queue_ms,
+       download_ms, compute_ms, rest_ms, overhead_ms, upload_ms, predicted_ms, low_ms, high_ms, created_at_ms)
+     values (@donorId, @deviceClass, @stageId, @kernel, @runtime, @units, @bytesIn, @bytesOut, @queueMs,
+       @downloadMs, @computeMs, @restMs, @overheadMs, @uploadMs, @predictedMs, @lowMs, @highMs, @createdAtMs)`,
   );
   return {
     add(record) {

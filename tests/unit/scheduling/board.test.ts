@@ -62,7 +62,7 @@ describe("board", () => {
           microtask: slow!.microtask,
           units: 10,
           leaseMs: 5000,
-          predicted: { p10: 1, p50: 1, p90: 1, p99: 1 },
+          predicted: { p10: 1, p50: 1, p90: 1, p99: 1, warm: { p10: 1, p90: 1 } },
           stepMs: 1,
           expectedInMs: 1,
           lateInMs: 1,

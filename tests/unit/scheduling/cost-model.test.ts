@@ -41,6 +41,7 @@ function run(random: Random, device: Device, stage: StageDefinition, units: numb
     computeMs: ((1000 * units * stage.unitMacs * device.compute) / macs) * noise(scatter) * stall,
     uploadMs: (1000 * units * stage.unitBytesOut * device.up * noise(0.2)) / (0.4 * donor.benchmarkDownBytesPerSecond),
     overheadMs: 8 * noise(0.3),
+    promised: null,
   };
 }
 

@@ -20,6 +20,7 @@ describe("optimizer", () => {
           computeMs,
           uploadMs: 0,
           overheadMs: 8,
+          promised: null,
         });
       }
     }

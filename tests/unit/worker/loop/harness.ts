@@ -130,7 +130,7 @@ function spawnPlayed(play: Play, spawned: PlayedWorker[]): ComputeWorker {
     run: async (task, signal) => {
       if (!prepared.has(task.stageId)) throw new Error("This stage was not prepared in this worker");
       const result = await play(task, signal);
-      return { value: { result, runtime: "ort-wasm", computeMs: 5 }, transfer: [result.buffer] };
+      return { value: { result, runtime: "ort-wasm", computeMs: 5, restMs: 0 }, transfer: [result.buffer] };
     },
     release: async () => ({ value: null }),
     share: async () => ({ value: null }),
