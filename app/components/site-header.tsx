@@ -3,6 +3,7 @@ import { ThemeToggle } from "./theme-toggle.tsx";
 
 /** Plain links: /donate is cross-origin isolated, and only a full navigation makes a document isolated. */
 const LINKS = [
+  { href: "/how-it-works", text: "How it works", wideOnly: true },
   { href: "/dashboard", text: "Dashboard" },
   { href: "/donate", text: "Donate" },
   { href: "/docs", text: "Docs" },
@@ -17,11 +18,11 @@ export function SiteHeader() {
         </a>
         <div className="flex items-center gap-1 sm:gap-2">
           <nav aria-label="Main" className="flex">
-            {LINKS.map(({ href, text }) => (
+            {LINKS.map(({ href, text, wideOnly = false }) => (
               <a
                 key={href}
                 href={href}
-                className="rounded-md px-2.5 py-2 text-[0.95rem] text-ink-2 hover:bg-sunk hover:text-ink sm:px-3"
+                className={`rounded-md px-2.5 py-2 text-[0.95rem] text-ink-2 hover:bg-sunk hover:text-ink sm:px-3 ${wideOnly ? "hidden sm:block" : ""}`}
               >
                 {text}
               </a>
