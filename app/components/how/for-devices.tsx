@@ -18,7 +18,7 @@ export function ForDevices() {
     <figure className="rounded-lg border border-line bg-raised p-5 sm:p-6">
       <div className="grid gap-5">
         {DEVICES.map(({ name, lanes, share }, device) => (
-          <div key={name} className="grid gap-1.5 sm:grid-cols-[8.5rem_minmax(0,1fr)_2.5rem] sm:items-center sm:gap-4">
+          <div key={name} className="grid gap-1.5 sm:grid-cols-[8.5rem_minmax(0,1fr)_3.5rem] sm:items-center sm:gap-4">
             <span className="text-[0.95rem] text-ink-2">{name}</span>
             <svg
               viewBox={`0 0 100 ${lanes}`}
@@ -43,7 +43,7 @@ export function ForDevices() {
                 </g>
               ))}
             </svg>
-            <span className="number text-[0.9rem] text-ink-3">≤ 3 s</span>
+            <span className="number text-[0.9rem] whitespace-nowrap text-ink-3">≤ 3 s</span>
           </div>
         ))}
       </div>
