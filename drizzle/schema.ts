@@ -306,6 +306,87 @@ export const refusals = sqliteTable(
   (table) => [index("refusals_microtask").on(table.microtaskId), index("refusals_stage").on(table.stageId)],
 );
 
+// ---------------------------------------------------------------- partners, groups, volunteers
+
+/** A partner's site: which origins may embed the widget under its key. */
+export const sites = sqliteTable(
+  "sites",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    origins: text({ mode: "json" }).notNull(),
+    /** Public: it stands in the partner's pages. */
+    key: text().notNull(),
+    /** The key before the last rotation, and until when it still counts. */
+    previousKey: text("previous_key"),
+    previousUntilMs: integer("previous_until_ms"),
+    createdAtMs: createdAtMs(),
+    revokedAtMs: integer("revoked_at_ms"),
+  },
+  (table) => [
+    index("sites_tenant").on(table.tenantId, table.createdAtMs),
+    uniqueIndex("sites_key").on(table.key),
+    index("sites_previous_key").on(table.previousKey),
+  ],
+);
+
+/** Donors of a school or a lab: jobs that name a group run on its donors alone. */
+export const groups = sqliteTable(
+  "groups",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    name: text().notNull(),
+    joinToken: text("join_token").notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [
+    index("groups_tenant").on(table.tenantId, table.createdAtMs),
+    uniqueIndex("groups_join_token").on(table.joinToken),
+  ],
+);
+
+export const teams = sqliteTable(
+  "teams",
+  {
+    id: text().primaryKey(),
+    name: text().notNull(),
+    joinToken: text("join_token").notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [uniqueIndex("teams_join_token").on(table.joinToken)],
+);
+
+/** People who donate under a key pair of their own. The id follows from the public key; name and team are theirs to give. */
+export const volunteers = sqliteTable("volunteers", {
+  id: text().primaryKey(),
+  publicKey: text("public_key").notNull(),
+  displayName: text("display_name"),
+  teamId: text("team_id").references(() => teams.id),
+  createdAtMs: createdAtMs(),
+});
+
+/** What a volunteer's donors did in an ISO week ("2026-W48"); written with the acceptances. */
+export const volunteerWeeks = sqliteTable(
+  "volunteer_weeks",
+  {
+    volunteerId: text("volunteer_id").notNull(),
+    week: text().notNull(),
+    accepted: integer().notNull(),
+    units: integer().notNull(),
+    computeMs: real("compute_ms").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.volunteerId, table.week] }),
+    index("volunteer_weeks_week").on(table.week, table.accepted),
+  ],
+);
+
 // ---------------------------------------------------------------- donors
 
 export const donors = sqliteTable(
@@ -313,6 +394,12 @@ export const donors = sqliteTable(
   {
     id: text().primaryKey(),
     displayName: text("display_name"),
+    /** Where it came from: a partner's site, a private group, a volunteer; null where it said none. */
+    siteId: text("site_id"),
+    groupId: text("group_id"),
+    volunteerId: text("volunteer_id"),
+    /** ISO 3166-1 alpha-2 at its last hello; null when unknown or not used. */
+    country: text(),
     firstSeenAtMs: integer("first_seen_at_ms").notNull(),
     lastSeenAtMs: integer("last_seen_at_ms").notNull(),
     accepted: integer().notNull(),
@@ -321,7 +408,11 @@ export const donors = sqliteTable(
     computeMs: real("compute_ms").notNull(),
     bannedAtMs: integer("banned_at_ms"),
   },
-  (table) => [index("donors_computed").on(table.computeMs)],
+  (table) => [
+    index("donors_computed").on(table.computeMs),
+    index("donors_site").on(table.siteId).where(sql`${table.siteId} is not null`),
+    index("donors_group").on(table.groupId).where(sql`${table.groupId} is not null`),
+  ],
 );
 
 /** How long things took: the cost model's memory. Outlives the jobs that it was measured on; thinned by age. */

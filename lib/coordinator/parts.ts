@@ -23,12 +23,15 @@ import { EncryptedJobs } from "./encrypted/encrypted-jobs.ts";
 import { openKeyVault } from "./encrypted/key-vault.ts";
 import { laneChecker } from "./encrypted/lane-checker.ts";
 import { lanePayloads } from "./encrypted/lane-payloads.ts";
-import { type Gateway, openGateway } from "./gateway/gateway.ts";
+import { type Gateway, openGateway, TICKET_SECRET } from "./gateway/gateway.ts";
 import { createFirstKey } from "./identity.ts";
 import { modelProbe } from "./jobs/probe.ts";
 import { recordPayloads } from "./jobs/record-payloads.ts";
 import type { Log } from "./log.ts";
 import { startOptimizer } from "./optimizer.ts";
+import type { EmbedOptions } from "./partners/embed.ts";
+import { createGroupService, type GroupService } from "./partners/group-service.ts";
+import { createSiteService, type SiteService } from "./partners/site-service.ts";
 import { openApiDocument } from "./rest/openapi.ts";
 import type { Route } from "./rest/route.ts";
 import { createRest, type Rest } from "./rest/router.ts";
@@ -37,11 +40,15 @@ import { custodyRoutes } from "./rest/routes/custody.ts";
 import { datasetRoutes } from "./rest/routes/datasets.ts";
 import { donorRoutes } from "./rest/routes/donors.ts";
 import { fileRoutes } from "./rest/routes/files.ts";
+import { groupRoutes } from "./rest/routes/groups.ts";
 import { jobRoutes } from "./rest/routes/jobs.ts";
 import { metaRoutes } from "./rest/routes/meta.ts";
 import { modelRoutes } from "./rest/routes/models.ts";
 import { optimizerRoutes } from "./rest/routes/optimizer.ts";
+import { siteRoutes } from "./rest/routes/sites.ts";
+import { volunteerRoutes } from "./rest/routes/volunteers.ts";
 import { createUploads, type Uploads } from "./rest/uploads.ts";
+import { loadSecret } from "./secrets.ts";
 import { createDatasetService, type DatasetService } from "./services/datasets.ts";
 import { createDonorService, type DonorService } from "./services/donors.ts";
 import { createFileService, type FileService } from "./services/files.ts";
@@ -49,6 +56,7 @@ import { createJobRecordsService, type JobRecordsService } from "./services/job-
 import { createJobWorkService, type JobWorkService } from "./services/job-work.ts";
 import { JobService } from "./services/jobs.ts";
 import { createModelService, type ModelService } from "./services/models.ts";
+import { createVolunteerService } from "./volunteers/volunteer-service.ts";
 
 export interface Services {
   readonly jobs: JobService;
@@ -58,6 +66,8 @@ export interface Services {
   readonly jobWork: JobWorkService;
   readonly jobRecords: JobRecordsService;
   readonly donors: DonorService;
+  readonly sites: SiteService;
+  readonly groups: GroupService;
 }
 
 export interface Parts {
@@ -70,6 +80,7 @@ export interface Parts {
   readonly routes: readonly Route[];
   readonly rest: Rest;
   readonly uploads: Uploads;
+  readonly embed: EmbedOptions;
   /** Shown once, at the very first start. */
   readonly firstKey: string | undefined;
   /** Goes on where the last run ended; before donors are let in. */
@@ -184,6 +195,13 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     jobWork: createJobWorkService({ store, countryOf: (id) => dispatcher.session(id)?.view.country ?? null, now }),
     jobRecords: createJobRecordsService({ store, objects }),
     donors: createDonorService(store, dispatcher),
+    sites: createSiteService(store, dispatcher, now),
+    groups: createGroupService({
+      store,
+      online: dispatcher,
+      jobsOpenFor: (groupId) => dispatcher.jobsOpenFor(groupId),
+      now,
+    }),
   };
   const routes: Route[] = [
     ...fileRoutes(services.files),
@@ -193,6 +211,9 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...donorRoutes(services.donors),
     ...custodyRoutes(submitted, (caller, job) => jobs.checkSealed(caller, job)),
     ...accessRoutes({ store, now, secure: config.publicUrl?.startsWith("https:") ?? false }),
+    ...siteRoutes(services.sites),
+    ...groupRoutes(services.groups),
+    ...volunteerRoutes(createVolunteerService(store, now), (request) => gateway.hostOf(request)),
     ...optimizerRoutes(optimizer),
     ...metaRoutes(() => document),
   ];
@@ -210,6 +231,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     routes,
     rest,
     uploads,
+    embed: { store, ticketSecret: await loadSecret(store, TICKET_SECRET), now },
     firstKey,
     async resume() {
       const { stages, leases } = await dispatcher.restore();

@@ -15,6 +15,7 @@ import { securityHeaders } from "./http/security-headers.ts";
 import { routeUpgrades } from "./http/upgrades.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
+import { CONFIRM_PATH, EMBED_PATH, embedDocument } from "./partners/embed.ts";
 import { openParts } from "./parts.ts";
 import { registerCoordinator } from "./registry.ts";
 import { ARTEFACT_PREFIX, answerArtefact } from "./rest/artefacts.ts";
@@ -85,12 +86,14 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
         (performance.now() - started) / 1000,
       );
     });
-    setSecurityHeaders(request, response, path, config);
+    const embed = path === EMBED_PATH || path === CONFIRM_PATH ? await embedDocument(request, parts.embed) : null;
+    setSecurityHeaders(request, response, path, config, embed?.frameAncestors ?? []);
     if (await answerProbe(request, response, path, { ...probes, metrics: metrics.registry })) return;
     if (path.startsWith("/api/")) await parts.rest.answer(request, response);
     else if (path === UPLOADS_PATH || path.startsWith(`${UPLOADS_PATH}/`))
       await parts.uploads.answer(request, response);
     else if (path.startsWith(ARTEFACT_PREFIX)) await answerArtefact(request, response, path, parts);
+    else if (embed) embed.send(response);
     else if (pages) await pages.handle(request, response);
     else response.writeHead(503, { "Content-Type": "text/plain; charset=utf-8", "Retry-After": "2" }).end("starting\n");
   }
@@ -130,10 +133,16 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
   };
 }
 
-function setSecurityHeaders(request: IncomingMessage, response: ServerResponse, path: string, config: Config): void {
+function setSecurityHeaders(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  config: Config,
+  frameAncestors: readonly string[],
+): void {
   const nonce = randomBytes(16).toString("base64");
   const https = config.publicUrl?.startsWith("https:") ?? false;
-  const headers = securityHeaders({ path, nonce, dev: config.dev, frameAncestors: [], https });
+  const headers = securityHeaders({ path, nonce, dev: config.dev, frameAncestors, https });
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   // Next finds the nonce for its scripts in this request header; what a client sent there must not count.
   const policy = headers["Content-Security-Policy"];

@@ -9,6 +9,7 @@ import { ERROR_CODES, type ErrorCode } from "./errors.ts";
 import { Digest, DonorId, JobId, LeaseId, MicrotaskId, StageId } from "./ids.ts";
 import { SOCKET_LIMITS } from "./limits.ts";
 import { KernelKind, RuntimeId } from "./stage.ts";
+import { SignedIdentity } from "./volunteer-identity.ts";
 
 export const PROTOCOL_VERSION = 1;
 export const DONOR_NAMESPACE = "/donors";
@@ -58,9 +59,13 @@ export const Hello = z.object({
   resumeToken: z.string().max(256).optional(),
   /** Public key of a partner's site, in the embed. */
   siteKey: z.string().max(64).optional(),
+  /** What the coordinator put into the embed's document: under which key, and in a page of which origin. */
+  siteTicket: z.string().max(1_024).optional(),
   /** Join token of a private group. */
   groupToken: z.string().max(64).optional(),
   displayName: z.string().trim().min(1).max(40).optional(),
+  /** The volunteer behind this donor, where there is one. */
+  identity: SignedIdentity.optional(),
   /** False: the connection's country is not used; the donor gets only jobs without a region rule. */
   useRegion: z.boolean().default(true),
   capability: Capability,

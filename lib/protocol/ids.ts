@@ -20,6 +20,15 @@ export const LeaseId = id("ls");
 export const DonorId = id("don");
 export const TenantId = id("ten");
 export const ApiKeyId = id("key");
+/** A partner's site, and the public key that its pages carry. */
+export const SiteId = id("site");
+export const SiteKey = id("pk");
+export const GroupId = id("grp");
+/** A person who donates under a key pair of their own (donor-identity.ts). */
+export const VolunteerId = id("vol");
+export const TeamId = id("team");
+/** Lets its holder into a private group or a team. */
+export const JoinToken = id("join");
 
 export type FileId = z.infer<typeof FileId>;
 export type ModelId = z.infer<typeof ModelId>;
@@ -31,6 +40,12 @@ export type LeaseId = z.infer<typeof LeaseId>;
 export type DonorId = z.infer<typeof DonorId>;
 export type TenantId = z.infer<typeof TenantId>;
 export type ApiKeyId = z.infer<typeof ApiKeyId>;
+export type SiteId = z.infer<typeof SiteId>;
+export type SiteKey = z.infer<typeof SiteKey>;
+export type GroupId = z.infer<typeof GroupId>;
+export type VolunteerId = z.infer<typeof VolunteerId>;
+export type TeamId = z.infer<typeof TeamId>;
+export type JoinToken = z.infer<typeof JoinToken>;
 
 /** SHA-256 of an immutable artefact (model, program, stage spec), in lower-case hex. */
 export const Digest = z
@@ -52,6 +67,12 @@ interface IdTypes {
   don: DonorId;
   ten: TenantId;
   key: ApiKeyId;
+  site: SiteId;
+  pk: SiteKey;
+  grp: GroupId;
+  vol: VolunteerId;
+  team: TeamId;
+  join: JoinToken;
 }
 
 /**

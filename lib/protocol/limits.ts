@@ -42,6 +42,13 @@ export const LEASE_LIMITS = {
   attemptsBeforeQuarantine: 5,
 } as const;
 
+/** Partners' sites, private groups, and what is shown of donors. */
+export const PARTNER_LIMITS = {
+  originsPerSite: 20,
+  sitesPerTenant: 100,
+  groupsPerTenant: 100,
+} as const;
+
 /** Uploads and the REST interface. */
 export const UPLOAD_LIMITS = {
   /** A multipart upload is held in flight by one request; larger files resume through /uploads. */

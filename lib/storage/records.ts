@@ -14,12 +14,18 @@ import {
   Digest,
   DonorId,
   FileId,
+  GroupId,
   JobId,
+  JoinToken,
   type LeaseId,
   type MicrotaskId,
   ModelId,
+  SiteId,
+  SiteKey,
   StageId,
+  TeamId,
   TenantId,
+  VolunteerId,
 } from "#lib/protocol/ids.ts";
 import { Artefact, KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
 import { ObjectName } from "./objects.ts";
@@ -261,11 +267,59 @@ export interface ResultRecord extends UnitRange {
   readonly acceptedAtMs: number;
 }
 
+// ---------------------------------------------------------------- partners, groups, volunteers
+
+/** A partner's site. Its key counts until the site is revoked; the one before the last rotation until `previousUntilMs`. */
+export const SiteRecord = z.object({
+  id: SiteId,
+  tenantId: TenantId,
+  name: z.string(),
+  /** Scheme, host and port of the pages that may embed the widget. */
+  origins: z.array(z.string()).min(1),
+  key: SiteKey,
+  previousKey: SiteKey.nullable(),
+  previousUntilMs: atMs.nullable(),
+  createdAtMs: atMs,
+  revokedAtMs: atMs.nullable(),
+});
+export type SiteRecord = z.infer<typeof SiteRecord>;
+
+export const GroupRecord = z.object({
+  id: GroupId,
+  tenantId: TenantId,
+  name: z.string(),
+  joinToken: JoinToken,
+  createdAtMs: atMs,
+});
+export type GroupRecord = z.infer<typeof GroupRecord>;
+
+export const TeamRecord = z.object({ id: TeamId, name: z.string(), joinToken: JoinToken, createdAtMs: atMs });
+export type TeamRecord = z.infer<typeof TeamRecord>;
+
+export const VolunteerRecord = z.object({
+  id: VolunteerId,
+  /** Raw P-256 point, base64url. */
+  publicKey: z.string(),
+  displayName: z.string().nullable(),
+  teamId: TeamId.nullable(),
+  createdAtMs: atMs,
+});
+export type VolunteerRecord = z.infer<typeof VolunteerRecord>;
+
+/** What the donors of a site, group, volunteer or team did together. */
+export const Contribution = z.object({ donors: count, accepted: count, units: count, computeMs: z.number() });
+export type Contribution = z.infer<typeof Contribution>;
+
 // ---------------------------------------------------------------- donors
 
 export const DonorRecord = z.object({
   id: DonorId,
   displayName: z.string().nullable(),
+  siteId: SiteId.nullable(),
+  groupId: GroupId.nullable(),
+  volunteerId: VolunteerId.nullable(),
+  /** ISO 3166-1 alpha-2 at its last hello; null when unknown or not used. */
+  country: z.string().nullable(),
   firstSeenAtMs: atMs,
   lastSeenAtMs: atMs,
   accepted: count,

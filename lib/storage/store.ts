@@ -17,20 +17,28 @@ import type {
   Digest,
   DonorId,
   FileId,
+  GroupId,
   JobId,
+  JoinToken,
   LeaseId,
   MicrotaskId,
   ModelId,
+  SiteId,
+  SiteKey,
   StageId,
+  TeamId,
   TenantId,
+  VolunteerId,
 } from "#lib/protocol/ids.ts";
 import type { Artefact, RuntimeId } from "#lib/protocol/stage.ts";
 import type {
   ApiKeyRecord,
   BatchRecord,
+  Contribution,
   DatasetRecord,
   DonorRecord,
   FileRecord,
+  GroupRecord,
   IdempotencyRecord,
   JobEventRecord,
   JobRecord,
@@ -41,10 +49,13 @@ import type {
   RefusalRecord,
   ResultBody,
   ResultRecord,
+  SiteRecord,
   StageRecord,
   StageState,
+  TeamRecord,
   TenantRecord,
   UnitRange,
+  VolunteerRecord,
 } from "./records.ts";
 
 /** The coordinator itself, which may see every tenant's things. */
@@ -98,6 +109,9 @@ export interface Acceptance {
   /** Processor time of the check. */
   readonly checkCpuMs: number;
   readonly acceptedAtMs: number;
+  /** Milliseconds of computing that the donor is credited with, and whose week they count for. */
+  readonly creditedMs: number;
+  readonly volunteerId: VolunteerId | null;
   readonly body: ResultBody;
 }
 
@@ -233,7 +247,10 @@ export interface Store {
     openStages(): Promise<readonly OpenStage[]>;
     /** Written behind. */
     grant(grant: Grant): void;
-    /** Result row, microtask state and the end of all its leases in one transaction. `duplicate`: the microtask has a result already; nothing changed. */
+    /**
+     * Result row, microtask state, the end of all its leases and the credit of its donor in one transaction. `duplicate`: the
+     * microtask has a result already; nothing changed.
+     */
     accept(acceptance: Acceptance): Promise<"accepted" | "duplicate">;
     /** Written behind. */
     end(ended: EndedLease): void;
@@ -251,8 +268,9 @@ export interface Store {
   };
   readonly donors: {
     get(id: DonorId): Promise<DonorRecord | undefined>;
+    /** A new donor, or what a known one says of itself now; counters of a known one stay. */
     upsert(record: DonorRecord): Promise<void>;
-    /** Written behind: adds to the counters. */
+    /** Written behind: adds to the counters. What is accepted is counted with its result (work.accept). */
     count(id: DonorId, add: DonorCounts, atMs: number): void;
     ban(id: DonorId, atMs: number): Promise<void>;
     /** Most computed first. */
@@ -263,6 +281,33 @@ export interface Store {
       readonly units: number;
       readonly computeMs: number;
     }>;
+  };
+  readonly sites: OwnedNoun<SiteRecord, SiteId> & {
+    /** The site with that key, present or previous, revoked or not. */
+    byKey(key: SiteKey): Promise<SiteRecord | undefined>;
+    /** @throws FluxError not_found, also when it is another tenant's */
+    change(caller: Caller, id: SiteId, change: SiteChange): Promise<SiteRecord>;
+    contribution(id: SiteId): Promise<Contribution>;
+    /** Countries with at least `fewest` donors of the site, most donors first. */
+    countries(id: SiteId, fewest: number): Promise<readonly CountryContribution[]>;
+  };
+  readonly groups: OwnedNoun<GroupRecord, GroupId> & {
+    byToken(token: JoinToken): Promise<GroupRecord | undefined>;
+    /** Old join links end; donors that are in stay until they leave. */
+    setToken(caller: Caller, id: GroupId, token: JoinToken): Promise<GroupRecord>;
+    contribution(id: GroupId): Promise<Contribution>;
+  };
+  readonly volunteers: {
+    get(id: VolunteerId): Promise<VolunteerRecord | undefined>;
+    /** Name and team of a known one are replaced. */
+    upsert(record: VolunteerRecord): Promise<void>;
+    insertTeam(record: TeamRecord): Promise<void>;
+    team(id: TeamId): Promise<TeamRecord | undefined>;
+    teamByToken(token: JoinToken): Promise<TeamRecord | undefined>;
+    /** Those who gave a name, most accepted microtasks in that week first. */
+    leaders(week: string, limit: number): Promise<readonly WeekEntry[]>;
+    /** Teams with at least one accepted microtask in that week, most first. */
+    teamLeaders(week: string, limit: number): Promise<readonly WeekEntry[]>;
   };
   readonly observations: {
     /** Written behind. */
@@ -284,6 +329,25 @@ export interface Effort {
   readonly computeMs: number;
   readonly checkedUnits: number;
   readonly checkCpuMs: number;
+}
+
+export type SiteChange = Partial<
+  Pick<SiteRecord, "name" | "origins" | "key" | "previousKey" | "previousUntilMs" | "revokedAtMs">
+>;
+
+export interface CountryContribution {
+  readonly country: string;
+  readonly donors: number;
+  readonly accepted: number;
+}
+
+/** A line of a week's leaderboard. */
+export interface WeekEntry {
+  readonly name: string;
+  readonly team: string | null;
+  readonly accepted: number;
+  readonly units: number;
+  readonly computeMs: number;
 }
 
 export interface DonorCounts {

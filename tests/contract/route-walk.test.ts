@@ -30,7 +30,7 @@ describe("every route", () => {
     const dataset = await client.createDataset({ file_id: dataFile.id });
     const job = await client.createJob({ model: model.id, dataset: dataset.id, privacy: "public" });
 
-    const { store } = server.coordinator;
+    const { services, store } = server.coordinator;
     const now = Date.now();
     const own = (await store.jobs.unfinished())[0]!.tenantId;
     const other = freshId("ten");
@@ -39,7 +39,18 @@ describe("every route", () => {
     const readOnly = await createApiKey(store, own, "reader", ["jobs:read"], now);
     const revoked = await createApiKey(store, own, "revoked", ["jobs:read", "jobs:write", "admin"], now);
     await store.apiKeys.revoke(own, revoked.id, now);
-    things = { file: modelFile.id, model: model.id, dataset: dataset.id, job: job.id, key: readOnly.id };
+    const owner = { tenantId: own, keyId: readOnly.id, scopes: ["admin" as const] };
+    const site = await services.sites.create(owner, { name: "Birds", origins: ["https://birds.example"] });
+    const group = await services.groups.create(owner, { name: "Class 7" });
+    things = {
+      site: site.id,
+      group: group.id,
+      file: modelFile.id,
+      model: model.id,
+      dataset: dataset.id,
+      job: job.id,
+      key: readOnly.id,
+    };
     keys = {
       none: null,
       garbage: "flux_sk_this is not a key",
@@ -88,7 +99,7 @@ describe("every route", () => {
   });
 
   it("shows another tenant empty lists", async () => {
-    for (const path of ["/files", "/models", "/datasets", "/jobs"]) {
+    for (const path of ["/files", "/models", "/datasets", "/jobs", "/sites", "/groups"]) {
       const response = await ask("GET", path, keys.stranger);
       expect(await response.json()).toMatchObject({ data: [], has_more: false });
     }

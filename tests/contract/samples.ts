@@ -1,12 +1,13 @@
 /** Records for tests: a tenant with a file, model, dataset and job, and the rows of a stage. */
 import { createHash } from "node:crypto";
 import { CreateJob } from "#lib/protocol/api/jobs.ts";
-import { Digest, type JobId, type StageId, type TenantId } from "#lib/protocol/ids.ts";
+import { Digest, type DonorId, type JobId, type StageId, type TenantId } from "#lib/protocol/ids.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import { datasetObjects } from "#lib/storage/names.ts";
 import {
   type BatchRecord,
   type DatasetRecord,
+  type DonorRecord,
   type FileRecord,
   type JobRecord,
   type MicrotaskRecord,
@@ -179,6 +180,26 @@ export function sampleGrant(microtask: MicrotaskRecord): Grant {
   };
 }
 
+/** A donor that has just come. */
+export function sampleDonor(id: DonorId, facts: Partial<DonorRecord> = {}): DonorRecord {
+  return {
+    id,
+    displayName: null,
+    siteId: null,
+    groupId: null,
+    volunteerId: null,
+    country: null,
+    firstSeenAtMs: 1,
+    lastSeenAtMs: 1,
+    accepted: 0,
+    refused: 0,
+    units: 0,
+    computeMs: 0,
+    bannedAtMs: null,
+    ...facts,
+  };
+}
+
 export function sampleAcceptance({ microtask, lease }: Grant, data = new Uint8Array([1, 2, 3, 4])): Acceptance {
   return {
     leaseId: lease.id,
@@ -189,6 +210,8 @@ export function sampleAcceptance({ microtask, lease }: Grant, data = new Uint8Ar
     checkedUnits: 2,
     checkCpuMs: 0.5,
     acceptedAtMs: 3_000,
+    creditedMs: 12.5,
+    volunteerId: null,
     body: { kind: "inline", data },
   };
 }

@@ -1,10 +1,8 @@
 /** What every store must do. A backend runs this in one short file; `Opened.reopen` closes and opens the same data again. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isFluxError } from "#lib/protocol/errors.ts";
-import type { DonorId } from "#lib/protocol/ids.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import { ObjectName } from "#lib/storage/objects.ts";
-import type { DonorRecord } from "#lib/storage/records.ts";
 import { type Store, SYSTEM } from "#lib/storage/store.ts";
 import {
   digestOf,
@@ -12,6 +10,7 @@ import {
   type SampleJob,
   sampleAcceptance,
   sampleBatch,
+  sampleDonor,
   sampleGrant,
   sampleJob,
   sampleMicrotask,
@@ -337,37 +336,16 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     });
 
     describe("donors", () => {
-      const donor = (id: DonorId): DonorRecord => ({
-        id,
-        displayName: null,
-        firstSeenAtMs: 1,
-        lastSeenAtMs: 1,
-        accepted: 0,
-        refused: 0,
-        units: 0,
-        computeMs: 0,
-        bannedAtMs: null,
-      });
-
       it("adds to counters and keeps them over a reopening", async () => {
         const id = freshId("don");
-        await store.donors.upsert(donor(id));
+        await store.donors.upsert(sampleDonor(id));
         store.donors.count(id, { accepted: 2, units: 20, computeMs: 1.5 }, 10);
         store.donors.count(id, { refused: 1 }, 12);
         await store.donors.ban(id, 13);
         const again = await opened.reopen();
-        await again.donors.upsert({ ...donor(id), displayName: "Ada", lastSeenAtMs: 20 });
-        expect(await again.donors.get(id)).toEqual({
-          id,
-          displayName: "Ada",
-          firstSeenAtMs: 1,
-          lastSeenAtMs: 20,
-          accepted: 2,
-          refused: 1,
-          units: 20,
-          computeMs: 1.5,
-          bannedAtMs: 13,
-        });
+        await again.donors.upsert({ ...sampleDonor(id), displayName: "Ada", lastSeenAtMs: 20 });
+        const facts = { displayName: "Ada", lastSeenAtMs: 20, accepted: 2, refused: 1, units: 20, computeMs: 1.5 };
+        expect(await again.donors.get(id)).toEqual(sampleDonor(id, { ...facts, bannedAtMs: 13 }));
         expect(await again.donors.totals()).toEqual({ donors: 1, accepted: 2, units: 20, computeMs: 1.5 });
         expect((await again.donors.leaders(5)).map((leader) => leader.id)).toEqual([id]);
       });

@@ -20,9 +20,10 @@ export interface TestCoordinator {
   readonly close: () => Promise<void>;
 }
 
-export async function startTestCoordinator(): Promise<TestCoordinator> {
+/** @param environment what an operator would set besides */
+export async function startTestCoordinator(environment: Record<string, string> = {}): Promise<TestCoordinator> {
   const folder = await mkdtemp(join(tmpdir(), "flux-coordinator-"));
-  const config = readConfig({ FLUX_DATA: folder, FLUX_LOG_LEVEL: "error", PORT: "0" }, []);
+  const config = readConfig({ FLUX_DATA: folder, FLUX_LOG_LEVEL: "error", PORT: "0", ...environment }, []);
   const server = await startCoordinator({ config, log: createLog("error"), preparePages: null });
   const key = server.firstKey;
   if (!key) throw new Error("a fresh data folder must give a first key");

@@ -32,6 +32,10 @@ export interface NodeDonorOptions {
   readonly float32MacsPerSecond?: number;
   /** Milliseconds of work asked for at once. @default 1000 */
   readonly wantMs?: number;
+  /** Said at hello besides: a site, a group, a volunteer. */
+  readonly hello?: Partial<DonorRequest<"donor:hello">>;
+  /** Of the handshake, e.g. what a proxy adds. */
+  readonly headers?: Record<string, string>;
   /** A result was acknowledged. */
   readonly onAccepted?: (lease: Lease) => void;
   /** Keeps what it is sent. @default false */
@@ -70,7 +74,12 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
   const { url, falsify = (result) => result, keepPayloads = false, int8MacsPerSecond = 2e10 } = options;
   const { float32MacsPerSecond = 8e9, wantMs = 1_000, onAccepted = () => {} } = options;
   ort.env.wasm.numThreads = 1;
-  const socket = io(`${url}${DONOR_NAMESPACE}`, { transports: ["websocket"], reconnection: false });
+  const socket = io(`${url}${DONOR_NAMESPACE}`, {
+    transports: ["websocket"],
+    reconnection: false,
+    forceNew: true,
+    extraHeaders: options.headers ?? {},
+  });
   const stages = new Map<string, Promise<Prepared>>();
   const received: Uint8Array[] = [];
   const refused: string[] = [];
@@ -104,6 +113,7 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
       pressure: null,
       mainThreadLagMs: 0,
     },
+    ...options.hello,
   });
 
   async function prepare(lease: Lease): Promise<Prepared> {

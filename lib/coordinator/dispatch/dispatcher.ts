@@ -278,6 +278,12 @@ export class Dispatcher {
     return this.#fleet.get(id);
   }
 
+  /** Jobs that wait for the donors of a private group, or run on them. */
+  jobsOpenFor(groupId: string): number {
+    const open = [...this.#stages.values()].filter(({ record }) => record.definition.groupId === groupId);
+    return new Set(open.map(({ record }) => record.jobId)).size;
+  }
+
   /** A donor said hello. */
   join(donor: NewDonor): DonorSession {
     return this.#fleet.join(donor);

@@ -8,7 +8,7 @@ import type {
   LeaseRequest,
   Signals,
 } from "#lib/protocol/donor.ts";
-import type { DonorId } from "#lib/protocol/ids.ts";
+import type { DonorId, GroupId, SiteId, VolunteerId } from "#lib/protocol/ids.ts";
 import { deviceClass, usableRuntimes } from "#lib/scheduling/device-class.ts";
 import type { DonorView, RuntimeRate } from "#lib/scheduling/types.ts";
 import type { DonorRecord } from "#lib/storage/records.ts";
@@ -22,8 +22,6 @@ export interface NewDonor {
   readonly record: DonorRecord;
   readonly capability: Capability;
   readonly signals: Signals;
-  readonly country: string | null;
-  readonly groupIds: ReadonlySet<string>;
   readonly notify: <Name extends CoordinatorNoticeName>(name: Name, notice: CoordinatorNotice<Name>) => void;
   /** Ends the connection: another one took the donor id up, or it is banned. */
   readonly disconnect: () => void;
@@ -34,18 +32,24 @@ export class DonorSession {
   readonly view: DonorView;
   readonly notify: NewDonor["notify"];
   readonly disconnect: () => void;
+  readonly siteId: SiteId | null;
+  readonly groupId: GroupId | null;
+  readonly volunteerId: VolunteerId | null;
   accepted: number;
   refused: number;
   /** False once its connection ended. */
   connected = true;
-  /** Counters that are not in the store yet. */
-  unwritten = { accepted: 0, refused: 0, units: 0, computeMs: 0 };
+  /** Refusals that are not in the store yet; what is accepted is counted with its result. */
+  unwrittenRefusals = 0;
   lastObservedMs = 0;
   #rates: readonly RuntimeRate[];
   readonly #view: OwnDonorView;
 
-  constructor({ record, capability, signals, country, groupIds, notify, disconnect }: NewDonor, nowMs: number) {
+  constructor({ record, capability, signals, notify, disconnect }: NewDonor, nowMs: number) {
     this.id = record.id;
+    this.siteId = record.siteId;
+    this.groupId = record.groupId;
+    this.volunteerId = record.volunteerId;
     this.accepted = record.accepted;
     this.refused = record.refused;
     this.notify = notify;
@@ -57,8 +61,8 @@ export class DonorSession {
       runtimes: this.#rates,
       benchmarkDownBytesPerSecond: capability.downloadBytesPerSecond,
       connectedAtMs: nowMs,
-      country,
-      groupIds,
+      country: record.country,
+      groupIds: new Set(record.groupId === null ? [] : [record.groupId]),
       memoryBytes: capability.memoryBytes,
       cached: new Set(),
       visible: signals.visible,
@@ -90,15 +94,11 @@ export class DonorSession {
     for (const digest of request.cached) this.#view.cached.add(digest);
   }
 
-  judged(right: boolean, units: number, computeMs: number): void {
-    if (right) {
-      this.accepted++;
-      this.unwritten.accepted++;
-      this.unwritten.units += units;
-      this.unwritten.computeMs += computeMs;
-    } else {
+  judged(right: boolean): void {
+    if (right) this.accepted++;
+    else {
       this.refused++;
-      this.unwritten.refused++;
+      this.unwrittenRefusals++;
     }
     this.#view.reliability = reliability(this);
   }

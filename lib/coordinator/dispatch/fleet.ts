@@ -1,4 +1,4 @@
-/** The donors that are connected: they come, go, are judged, and their counters reach the store once a second. */
+/** The donors that are connected: they come, go, are judged, and their refusals reach the store once a second. */
 import { isBanned } from "#lib/integrity/reputation.ts";
 import type { DonorId } from "#lib/protocol/ids.ts";
 import type { Board } from "#lib/scheduling/board.ts";
@@ -76,7 +76,7 @@ export class Fleet {
   convict(donorId: DonorId): void {
     const session = this.#sessions.get(donorId);
     if (session) {
-      session.judged(false, 0, 0);
+      session.judged(false);
       this.banIfDue(session);
     } else this.#options.donors.count(donorId, { refused: 1 }, this.#options.clock.nowMs());
   }
@@ -111,9 +111,9 @@ export class Fleet {
   }
 
   #writeCountersOf(session: DonorSession): void {
-    const { unwritten } = session;
-    if (unwritten.accepted + unwritten.refused === 0) return;
-    session.unwritten = { accepted: 0, refused: 0, units: 0, computeMs: 0 };
-    this.#options.donors.count(session.id, unwritten, this.#options.clock.nowMs());
+    const refused = session.unwrittenRefusals;
+    if (refused === 0) return;
+    session.unwrittenRefusals = 0;
+    this.#options.donors.count(session.id, { refused }, this.#options.clock.nowMs());
   }
 }

@@ -135,7 +135,7 @@ export class Settlement {
     session: DonorSession,
     { runtime, timings }: ResultSubmission,
     result: Uint8Array,
-    { checkedUnits, checkCpuMs, checkedAtMs }: Settled,
+    { receivedAtMs, checkedUnits, checkCpuMs, checkedAtMs }: Settled,
   ): Promise<void> {
     const { leases, store } = this.#options;
     held.state = "committing";
@@ -149,6 +149,8 @@ export class Settlement {
         checkedUnits,
         checkCpuMs,
         acceptedAtMs: checkedAtMs,
+        creditedMs: this.#creditedMs(held, receivedAtMs, timings.computeMs),
+        volunteerId: session.volunteerId,
         body: await this.#bodyOf(held.attempt, result),
       }),
     );
@@ -156,7 +158,12 @@ export class Settlement {
     leases.mustBeHeld(held);
   }
 
-  /** Credits the donor and teaches the cost model. */
+  /** No donor is credited with more than the time that passed. */
+  #creditedMs({ attempt }: HeldLease, receivedAtMs: number, computeMs: number): number {
+    return Math.min(receivedAtMs - attempt.leasedAtMs, computeMs);
+  }
+
+  /** Notes what the donor did and teaches the cost model; its credit was written with the result. */
   #learn(held: HeldLease, session: DonorSession, { runtime, timings }: ResultSubmission, settled: Settled): void {
     const { leases, costModel, store, clock, events, servicesOf } = this.#options;
     const { attempt, work } = held;
@@ -164,14 +171,12 @@ export class Settlement {
     const nowMs = clock.nowMs();
     const units = microtask.unitCount;
     const { receivedAtMs, uploadMs } = settled;
-    // No donor is credited with, or teaches, more than the time that passed.
     const elapsedMs = receivedAtMs - attempt.leasedAtMs;
     const { queueMs, downloadMs, restMs = 0, overheadMs = 0 } = timings;
-    const computeMs = Math.min(elapsedMs, timings.computeMs);
     const tookMs = downloadMs + timings.computeMs + restMs + overheadMs + uploadMs;
     leases.accept(held, Math.min(elapsedMs, tookMs));
     work.accepted(microtask.batch, units, settled.checkedUnits, nowMs);
-    session.judged(true, units, computeMs);
+    session.judged(true);
     costModel.observe({
       donor: session.view,
       stage: attempt.stage.definition,
@@ -222,7 +227,7 @@ export class Settlement {
   /** Counts a result against the microtask and the donor. Returns the error that the donor gets. */
   #wrong(held: HeldLease, session: DonorSession, code: "audit_failed" | "result_malformed", detail: string): FluxError {
     held.work.refused();
-    session.judged(false, 0, 0);
+    session.judged(false);
     this.#options.leases.fail(held, code, detail, "refused");
     this.#options.onWrong(session);
     return new FluxError(code, detail);

@@ -60,6 +60,12 @@ export class Admission {
     return list?.split(",").at(-1)?.trim() || (request.socket.remoteAddress ?? "unknown");
   }
 
+  /** The host that the request was sent to, or what a trusted proxy says it was; empty where there is none. */
+  hostOf(request: IncomingMessage): string {
+    const forwarded = this.#options.trustProxy ? request.headers["x-forwarded-host"] : undefined;
+    return (typeof forwarded === "string" ? forwarded : request.headers.host) ?? "";
+  }
+
   #closed(address: string): void {
     const open = (this.#open.get(address) ?? 1) - 1;
     if (open > 0) this.#open.set(address, open);
@@ -72,9 +78,8 @@ export class Admission {
       return this.#options.withoutOrigin === "anywhere" || isLoopback(request.socket.remoteAddress ?? "");
     }
     if (this.#origins.has(origin)) return true;
-    const forwardedHost = this.#options.trustProxy ? request.headers["x-forwarded-host"] : undefined;
-    const host = typeof forwardedHost === "string" ? forwardedHost : request.headers.host;
-    return URL.canParse(origin) && host !== undefined && new URL(origin).host === host;
+    const host = this.hostOf(request);
+    return URL.canParse(origin) && host !== "" && new URL(origin).host === host;
   }
 }
 

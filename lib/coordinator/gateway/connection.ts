@@ -16,6 +16,7 @@ import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DonorSession } from "../dispatch/donor-session.ts";
 import type { Emitter } from "../dispatch/events.ts";
 import { isIdle } from "../dispatch/waiters.ts";
+import { belongingOf } from "./belonging.ts";
 import { packBundle } from "./bundles.ts";
 import { type DonorHandlers, donorRequests, failure, type Incoming, type Outgoing } from "./requests.ts";
 import { makeResumeToken, readResumeToken } from "./resume-token.ts";
@@ -37,8 +38,11 @@ export interface ConnectionContext {
   readonly clock: Clock;
   readonly events: Emitter<GatewayEvents>;
   readonly resumeSecret: Uint8Array;
+  readonly ticketSecret: Uint8Array;
   /** ISO 3166-1 alpha-2 of the connection, or null. */
   readonly country: string | null;
+  /** Of this coordinator, as the donor's browser sees it. */
+  readonly host: string;
 }
 
 /** A socket that says nothing is closed after this. */
@@ -179,21 +183,21 @@ export class Connection {
     if (before && (before.bannedAtMs !== null || isBanned(before))) {
       throw new FluxError("banned", "Too many results from this browser were wrong: it gets no more work.");
     }
+    const country = hello.useRegion ? this.#context.country : null;
     const record: DonorRecord = {
       ...(before ?? newDonor(nowMs)),
+      ...(await belongingOf(this.#context, hello, before, this.#context.host, nowMs)),
+      country,
       lastSeenAtMs: nowMs,
       displayName: hello.displayName ?? before?.displayName ?? null,
     };
     await store.donors.upsert(record);
     if (this.#gone.signal.aborted) throw new FluxError("unavailable", "The connection ended.");
-    const country = hello.useRegion ? this.#context.country : null;
     const socket = this.#socket;
     this.#session = dispatcher.join({
       record,
       capability: hello.capability,
       signals: hello.signals,
-      country,
-      groupIds: new Set(),
       notify: (name, notice) => socket.emit(name, notice),
       disconnect: () => socket.disconnect(true),
     });
@@ -257,6 +261,10 @@ function newDonor(nowMs: number): DonorRecord {
   return {
     id: freshId("don"),
     displayName: null,
+    siteId: null,
+    groupId: null,
+    volunteerId: null,
+    country: null,
     firstSeenAtMs: nowMs,
     lastSeenAtMs: nowMs,
     accepted: 0,

@@ -2,17 +2,16 @@
  * The donor gateway: Socket.IO on one namespace, WebSocket only, reached through one upgrade function that the custom
  * server calls. Knows nothing of work: it lets donors in, parses, bounds, and hands over to the dispatcher.
  */
-import { randomBytes } from "node:crypto";
 import { Server as HttpServer, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { Server } from "socket.io";
-import { z } from "zod";
 import { DONOR_NAMESPACE } from "#lib/protocol/donor.ts";
 import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import type { Store } from "#lib/storage/store.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import { Emitter } from "../dispatch/events.ts";
+import { loadSecret } from "../secrets.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import { Connection, type GatewayEvents } from "./connection.ts";
 
@@ -33,6 +32,8 @@ export interface Gateway {
   /** For `upgrade` events of the one HTTP server. */
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   readonly openSockets: () => number;
+  /** Of this coordinator, as the client of a request sees it. */
+  readonly hostOf: (request: IncomingMessage) => string;
   /** Tells donors that a restart comes; they finish and send. */
   readonly drain: (reconnectAfterMs: number) => void;
   readonly close: () => Promise<void>;
@@ -41,12 +42,15 @@ export interface Gateway {
 const SWEEP_MS = 5_000;
 const STATS_MS = 5_000;
 const RESUME_SECRET = "donor-resume-secret";
+/** The setting with the secret that signs the tickets of embeds. */
+export const TICKET_SECRET = "embed-ticket-secret";
 
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { dispatcher, store, clock = systemClock } = options;
   const events = new Emitter<GatewayEvents>();
   const admission = new Admission(options.admission);
-  const resumeSecret = await loadSecret(store);
+  const resumeSecret = await loadSecret(store, RESUME_SECRET);
+  const ticketSecret = await loadSecret(store, TICKET_SECRET);
   // Socket.IO adds its own `upgrade` listener to the server that it is attached to. It is attached to this one, which
   // never listens and only hears what `upgrade` below forwards.
   const standIn = new HttpServer();
@@ -74,7 +78,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const connections = new Set<Connection>();
   io.of(DONOR_NAMESPACE).on("connection", (socket) => {
     const country = options.countryOf?.(admission.addressOf(socket.request)) ?? null;
-    const connection = new Connection(socket, { dispatcher, store, clock, events, resumeSecret, country });
+    const host = admission.hostOf(socket.request);
+    const secrets = { resumeSecret, ticketSecret };
+    const connection = new Connection(socket, { dispatcher, store, clock, events, ...secrets, country, host });
     connections.add(connection);
     events.emit("socket:opened", { open: connections.size });
     socket.on("disconnect", (reason) => {
@@ -106,6 +112,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     events,
     upgrade: (request, socket, head) => standIn.emit("upgrade", request, socket, head),
     openSockets: () => connections.size,
+    hostOf: (request) => admission.hostOf(request),
     drain: (reconnectAfterMs) => io.of(DONOR_NAMESPACE).emit("coordinator:draining", { reconnectAfterMs }),
     close: async () => {
       clearInterval(sweep);
@@ -114,16 +121,4 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       await io.close();
     },
   };
-}
-
-/** Made at the first start and kept, so that donors take up their ids after a restart. */
-async function loadSecret(store: Store): Promise<Uint8Array> {
-  const stored = z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .safeParse(await store.settings.get(RESUME_SECRET));
-  if (stored.success) return Buffer.from(stored.data, "hex");
-  const secret = randomBytes(32);
-  await store.settings.set(RESUME_SECRET, secret.toString("hex"));
-  return secret;
 }

@@ -40,9 +40,17 @@ function forPath(question: HeaderQuestion, path: string): Headers {
       "Cross-Origin-Resource-Policy": "same-origin",
     };
   }
+  if (path === "/embed/confirm") {
+    // A window of our own, opened by the frame. No COOP: it answers the frame that opened it.
+    return {
+      "Content-Security-Policy": embedPolicy("'none'"),
+      "X-Frame-Options": "DENY",
+      "Cross-Origin-Resource-Policy": "same-origin",
+    };
+  }
   if (path.startsWith("/embed/")) {
-    // The loader script runs in the partner's page, so the partner's page must be allowed to load it.
-    return { "Cross-Origin-Resource-Policy": "cross-origin" };
+    // The loader runs in the partner's page, which must be allowed to load it and, with `integrity`, to read it.
+    return { "Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*" };
   }
   if (isUnder(path, "/api") || isUnder(path, "/artefacts") || isUnder(path, "/uploads")) {
     return {
@@ -56,7 +64,7 @@ function forPath(question: HeaderQuestion, path: string): Headers {
   }
   if (path === "/embed") {
     return {
-      "Content-Security-Policy": pagePolicy(question, frameSources(question.frameAncestors)),
+      "Content-Security-Policy": embedPolicy(frameSources(question.frameAncestors)),
       "Document-Isolation-Policy": "isolate-and-credentialless",
       "Cross-Origin-Embedder-Policy": "require-corp",
       "Cross-Origin-Resource-Policy": "cross-origin",
@@ -82,6 +90,21 @@ function isUnder(path: string, prefix: string): boolean {
 
 function frameSources(origins: readonly string[]): string {
   return origins.length === 0 ? "'none'" : origins.join(" ");
+}
+
+/** The embed's documents load files of this origin and nothing else; what computes in its workers has the workers' policy. */
+function embedPolicy(frameAncestors: string): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "worker-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    `frame-ancestors ${frameAncestors}`,
+  ].join("; ");
 }
 
 function pagePolicy({ nonce, dev }: HeaderQuestion, frameAncestors: string): string {

@@ -229,6 +229,8 @@ export class JobService {
     const { dataset: id } = request;
     const dataset =
       id === undefined ? null : await this.#named(() => store.datasets.get(caller, id), `the dataset ${id}`, "dataset");
+    const { group } = request;
+    if (group) await this.#named(() => store.groups.get(caller, group), `the group ${group}`, "group");
     return { models, dataset };
   }
 

@@ -1,7 +1,7 @@
 /** Jobs as the REST interface shows them. */
 import { z } from "zod";
 import { ColumnMapping } from "../datasets.ts";
-import { DatasetId, JobId, ModelId } from "../ids.ts";
+import { DatasetId, GroupId, JobId, ModelId } from "../ids.ts";
 import { UPLOAD_LIMITS } from "../limits.ts";
 import { Timestamp } from "./common.ts";
 import { SealedJob } from "./custody.ts";
@@ -38,7 +38,8 @@ export const CreateJob = z
       .optional(),
     priority: z.int().min(-10).max(10).default(0),
     deadline: Timestamp.optional(),
-    group: z.string().max(64).optional(),
+    /** Runs on the donors of this private group alone. */
+    group: GroupId.optional(),
     min_fidelity: z.number().min(0).max(1).default(0.99),
     accept_fidelity: z.boolean().default(false),
     metadata: z

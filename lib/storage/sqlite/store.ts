@@ -20,6 +20,7 @@ import { type OpenDatabase, openDatabase } from "./database.ts";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 import { sqliteInsight } from "./insight.ts";
 import { owned } from "./owned.ts";
+import { groups, sites, volunteers } from "./partners.ts";
 import { sqliteProgress } from "./progress.ts";
 import { sqliteStages } from "./stages.ts";
 import { sqliteWork } from "./work.ts";
@@ -73,6 +74,9 @@ export function openSqliteStore(path: string, options: GroupCommitOptions = {}):
     },
     work: sqliteWork(sqlite, commits, reads),
     donors: donors(database, commits),
+    sites: sites(database, commits),
+    groups: groups(database, commits),
+    volunteers: volunteers(database, commits),
     observations: observations(database, commits),
     settings: settings(database, commits),
     async close() {
@@ -268,12 +272,15 @@ function donors({ sqlite, drizzle }: OpenDatabase, commits: GroupCommit): Store[
       return row && DonorRecord.parse(row);
     },
     async upsert(record) {
-      const { displayName, lastSeenAtMs } = record;
+      const { displayName, lastSeenAtMs, siteId, groupId, volunteerId, country } = record;
       await commits.write(() =>
         drizzle
           .insert(t.donors)
           .values(record)
-          .onConflictDoUpdate({ target: t.donors.id, set: { displayName, lastSeenAtMs } })
+          .onConflictDoUpdate({
+            target: t.donors.id,
+            set: { displayName, lastSeenAtMs, siteId, groupId, volunteerId, country },
+          })
           .run(),
       );
     },

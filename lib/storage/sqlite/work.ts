@@ -10,6 +10,7 @@ import { RuntimeId } from "#lib/protocol/stage.ts";
 import { ObjectName } from "../objects.ts";
 import type { LeaseRecord, MicrotaskRecord, RefusalRecord, ResultRecord, StageRecord, UnitRange } from "../records.ts";
 import type { Acceptance, EndedLease, Grant, OpenStage, Store } from "../store.ts";
+import { weekOf } from "../weeks.ts";
 import type { Sqlite } from "./database.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { MicrotaskRow, RefusalRow } from "./rows.ts";
@@ -62,7 +63,15 @@ export function sqliteWork(sqlite: Sqlite, commits: GroupCommit, stages: StageRe
       acceptance.acceptedAtMs,
     );
     statements.deleteLeasesOf.run(microtask.id);
+    credit(acceptance);
     return "accepted";
+  }
+
+  /** In the transaction of the result: what a donor, its site and its volunteer are shown is what was accepted, exactly. */
+  function credit({ donorId, microtask, creditedMs, acceptedAtMs, volunteerId }: Acceptance): void {
+    const { unitCount } = microtask;
+    statements.creditDonor.run(unitCount, creditedMs, acceptedAtMs, donorId);
+    if (volunteerId) statements.creditWeek.run(volunteerId, weekOf(acceptedAtMs), unitCount, creditedMs);
   }
 
   function writeEnd(ended: EndedLease): void {
@@ -190,6 +199,15 @@ function prepare(sqlite: Sqlite) {
       `insert into results (microtask_id, bytes, inline, object_name, donor_id, runtime, compute_ms, checked_units,
          check_cpu_ms, accepted_at_ms)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    creditDonor: sqlite.prepare(
+      `update donors set accepted = accepted + 1, units = units + ?, compute_ms = compute_ms + ?,
+         last_seen_at_ms = max(last_seen_at_ms, ?) where id = ?`,
+    ),
+    creditWeek: sqlite.prepare(
+      `insert into volunteer_weeks (volunteer_id, week, accepted, units, compute_ms) values (?, ?, 1, ?, ?)
+       on conflict (volunteer_id, week) do update set accepted = accepted + 1, units = units + excluded.units,
+         compute_ms = compute_ms + excluded.compute_ms`,
     ),
     deleteLeasesOf: sqlite.prepare("delete from leases where microtask_id = ?"),
     deleteLease: sqlite.prepare("delete from leases where id = ?"),

@@ -8,6 +8,7 @@ import type { LeaseId } from "#lib/protocol/ids.ts";
 import { LEASE_LIMITS, SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { createPolicy } from "#lib/scheduling/policy.ts";
 import { freshId } from "#lib/storage/ids.ts";
+import { sampleDonor } from "#tests/contract/samples.ts";
 import { settled } from "../fake-clock.ts";
 import { compareWhole, Harness, type HarnessOptions, rightResult, SIGNALS, services } from "./harness.ts";
 
@@ -268,17 +269,7 @@ describe("wrong results", () => {
     start();
     await harness.open(10_000);
     const liar = harness.join();
-    await harness.store.donors.upsert({
-      id: liar.id,
-      displayName: null,
-      firstSeenAtMs: 0,
-      lastSeenAtMs: 0,
-      accepted: 0,
-      refused: 0,
-      units: 0,
-      computeMs: 0,
-      bannedAtMs: null,
-    });
+    await harness.store.donors.upsert(sampleDonor(liar.id));
     const banned = harness.dispatcher.events.once("donor:banned");
     const seen = new Set<string>();
     while (liar.connected) {
@@ -434,6 +425,8 @@ describe("a restart", () => {
       checkedUnits: 0,
       checkCpuMs: 0,
       acceptedAtMs: 1,
+      creditedMs: 1,
+      volunteerId: null,
       body: { kind: "inline", data: rightResult(lease.microtask) },
     });
     await harness.crash();

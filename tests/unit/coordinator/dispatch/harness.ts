@@ -16,7 +16,7 @@ import { freshId } from "#lib/storage/ids.ts";
 import type { DonorRecord, StageRecord, UnitRange } from "#lib/storage/records.ts";
 import { openSqliteStore } from "#lib/storage/sqlite/store.ts";
 import type { Store } from "#lib/storage/store.ts";
-import { insertSampleJob, type SampleJob, sampleBatch, sampleStage } from "#tests/contract/samples.ts";
+import { insertSampleJob, type SampleJob, sampleBatch, sampleDonor, sampleStage } from "#tests/contract/samples.ts";
 import { FakeClock } from "../fake-clock.ts";
 
 export const BYTES_PER_UNIT = 4;
@@ -122,24 +122,10 @@ export class Harness {
   }
 
   join(id: DonorId = freshId("don"), counts: Partial<DonorRecord> = {}): DonorSession {
-    const record: DonorRecord = {
-      id,
-      displayName: null,
-      firstSeenAtMs: 0,
-      lastSeenAtMs: 0,
-      accepted: 0,
-      refused: 0,
-      units: 0,
-      computeMs: 0,
-      bannedAtMs: null,
-      ...counts,
-    };
     return this.dispatcher.join({
-      record,
+      record: sampleDonor(id, counts),
       capability: CAPABILITY,
       signals: SIGNALS,
-      country: null,
-      groupIds: new Set(),
       notify: (name, notice) => {
         if (name === "lease:revoked" && "leaseIds" in notice) this.revoked.push(...notice.leaseIds);
       },
