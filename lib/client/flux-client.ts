@@ -47,7 +47,7 @@ export interface UploadOptions extends RequestOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-interface Sent extends RequestOptions {
+export interface Sent extends RequestOptions {
   readonly body?: FormData | Blob;
   readonly json?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
@@ -135,6 +135,11 @@ export class FluxClient {
   /** The records' outputs in dataset order, as the server streams them. */
   results(id: JobId, format: z.input<typeof ResultFormat>, options: RequestOptions = {}): Promise<Response> {
     return this.#fetch("GET", `/jobs/${id}/results?format=${format}`, options);
+  }
+
+  /** One request to /api/v1 as this client's caller, for parts of the interface with a client of their own (custody/api.ts). */
+  request(method: string, path: string, options: Sent = {}): Promise<Response> {
+    return this.#fetch(method, path, options);
   }
 
   async #send<Answer>(

@@ -245,6 +245,23 @@ export function parseResult(bytes: Uint8Array, program: LaneProgram, run: LaneRu
   return residues;
 }
 
+/** Results of one program that lie one after another → each with the run that its header names; the lengths follow from the runs. */
+export function splitResults(bytes: Uint8Array, program: LaneProgram): { run: LaneRun; bytes: Uint8Array }[] {
+  const results: { run: LaneRun; bytes: Uint8Array }[] = [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    if (at + RESULT_HEADER_BYTES > bytes.length) throw malformedResult("it ends within a header");
+    const word = (i: number) => view.getUint32(at + 4 * i, true);
+    const run: LaneRun = { primeIndex: word(2), firstLane: word(3), laneCount: word(4) };
+    checkRun(program.ring, run);
+    const length = resultBytes(program, run);
+    if (at + length > bytes.length) throw malformedResult("it ends within a run");
+    results.push({ run, bytes: bytes.subarray(at, at + length) });
+    at += length;
+  }
+  return results;
+}
+
 function resultHeader(program: LaneProgram, run: LaneRun): number[] {
   const { primeIndex, firstLane, laneCount } = run;
   const modulus = program.ring.primes[primeIndex]!;

@@ -1,6 +1,7 @@
 /** `flux jobs`, `flux job ID`, `flux cancel ID`. */
+
+import { jobIdOf } from "./arguments.ts";
 import { describeJob, jobRow, print, printJson, say } from "./output.ts";
-import { jobIdOf } from "./results.ts";
 import { connect, type GlobalOptions } from "./settings.ts";
 import { watchJob } from "./submit.ts";
 

@@ -26,6 +26,11 @@ program
   .addOption(
     new Option("--privacy <privacy>", "who may see the data").choices(["encrypted", "public"]).default("encrypted"),
   )
+  .addOption(
+    new Option("--custody <custody>", "who holds the key of an encrypted job (submitter: it never leaves this machine)")
+      .choices(["submitter", "coordinator"])
+      .default("submitter"),
+  )
   .option("--label <column>", "the column that holds the right answers")
   .option("--id <column>", "the column that names the records")
   .option("--columns <names>", "features, in the order of the model's input, separated by commas")
@@ -40,6 +45,16 @@ program
   .action(async (model: string, dataset: string, _options, command: Command) =>
     (await import("./submit.ts")).submit(model, dataset, command.optsWithGlobals()),
   );
+
+program
+  .command("resume <id>")
+  .description("take up a job whose key is on this machine: encrypt, upload, decrypt what is left, write the results")
+  .option("-o, --output <file>", "where the results go")
+  .addOption(format())
+  .action(async (id: string, _options, command: Command) => {
+    const [{ resume }, { jobIdOf }] = await Promise.all([import("./sealed.ts"), import("./arguments.ts")]);
+    return resume(jobIdOf(id), command.optsWithGlobals());
+  });
 
 program
   .command("jobs")

@@ -53,10 +53,10 @@ export function shareOf({ counts }: Pick<JobResource, "counts">): number {
   return counts.units === 0 ? 0 : counts.units_accepted / counts.units;
 }
 
-export function bar(share: number): string {
-  const eighths = Math.round(Math.min(1, Math.max(0, share)) * BAR_CELLS * 8);
+export function bar(share: number, cells = BAR_CELLS): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, share)) * cells * 8);
   const filled = "█".repeat(Math.floor(eighths / 8)) + (PARTS[eighths % 8] ?? "");
-  return `│${filled.padEnd(BAR_CELLS)}│`;
+  return `│${filled.padEnd(cells)}│`;
 }
 
 function round(value: number): string {

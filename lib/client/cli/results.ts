@@ -2,10 +2,11 @@
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { ResultFormat } from "#lib/protocol/api/jobs.ts";
+import type { ResultFormat } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import { JobId } from "#lib/protocol/ids.ts";
+import type { JobId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../flux-client.ts";
+import { formatOf, jobIdOf } from "./arguments.ts";
 import { say } from "./output.ts";
 import { connect, type GlobalOptions } from "./settings.ts";
 
@@ -17,6 +18,10 @@ export interface ResultsOptions extends GlobalOptions {
 export async function results(id: string, options: ResultsOptions): Promise<void> {
   const { client } = await connect(options);
   const format = formatOf(options.format, options.output);
+  const job = await client.job(jobIdOf(id));
+  if (job.custody === "submitter") {
+    return (await import("./sealed.ts")).sealedResults(client, job, format, options.output);
+  }
   if (options.output === undefined) {
     const response = await client.results(jobIdOf(id), format);
     if (response.body) await pipeline(response.body, process.stdout, { end: false });
@@ -38,18 +43,4 @@ export async function writeResults(client: FluxClient, id: JobId, format: Result
     await rm(partial, { force: true });
     throw error;
   }
-}
-
-/** As stated, else by the file's ending, else CSV. */
-export function formatOf(stated: ResultFormat | undefined, path: string | undefined): ResultFormat {
-  if (stated !== undefined) return stated;
-  const ending = path?.split(".").at(-1);
-  const known = ResultFormat.safeParse(ending === "npz" ? "npy" : ending);
-  return known.success ? known.data : "csv";
-}
-
-export function jobIdOf(text: string): JobId {
-  const id = JobId.safeParse(text);
-  if (id.success) return id.data;
-  throw new FluxError("invalid_request", `"${text}" is not a job's id: they look like job_… (see \`flux jobs\`).`);
 }

@@ -2,32 +2,20 @@
 import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { CreateJob, JobResource, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import type { CreateJob, JobResource } from "#lib/protocol/api/jobs.ts";
 import type { FilePurpose } from "#lib/protocol/api/uploads.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { FluxClient } from "../flux-client.ts";
+import { formatOf, type SubmitOptions } from "./arguments.ts";
 import { describeDataset, describeModel, describePlan, print, printJson, say } from "./output.ts";
 import { bar, jobLine, progressLine } from "./progress.ts";
-import { formatOf, writeResults } from "./results.ts";
-import { connect, type GlobalOptions } from "./settings.ts";
-
-export interface SubmitOptions extends GlobalOptions {
-  readonly privacy: "encrypted" | "public";
-  readonly label?: string;
-  readonly id?: string;
-  readonly columns?: string;
-  readonly scale?: number;
-  readonly name?: string;
-  readonly minFidelity?: number;
-  readonly acceptFidelity?: boolean;
-  readonly dryRun?: boolean;
-  /** Commander's --no-watch. */
-  readonly watch: boolean;
-  readonly output?: string;
-  readonly format?: ResultFormat;
-}
+import { writeResults } from "./results.ts";
+import { connect } from "./settings.ts";
 
 export async function submit(modelPath: string, datasetPath: string, options: SubmitOptions): Promise<void> {
+  if (options.privacy === "encrypted" && options.custody === "submitter") {
+    return (await import("./sealed.ts")).submitFromHere(modelPath, datasetPath, options);
+  }
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
   const modelFile = await upload(client, modelPath, "model");

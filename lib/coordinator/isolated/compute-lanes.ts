@@ -5,7 +5,7 @@ import { blobRange, PAYLOAD_HEADER_BYTES, payloadHeader } from "#lib/lanes/block
 import { decodeProgram } from "#lib/lanes/program-codec.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import { ObjectName } from "#lib/storage/objects.ts";
-import { prepareOnThisThread } from "../encrypted/lane-runner.ts";
+import { prepareOnThisThread } from "#worker/kernels/lanes/program-runner.ts";
 import { serveTask } from "./task.ts";
 
 const Input = z.object({

@@ -5,22 +5,18 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { ResultAssembler } from "#lib/keyholder/assemble.ts";
-import { drawCanaries } from "#lib/keyholder/canaries.ts";
-import type { RecordMatrix } from "#lib/keyholder/encode.ts";
-import { openBatch } from "#lib/keyholder/open-batch.ts";
-import { feedsOf, ringOf } from "#lib/keyholder/rehearse.ts";
+import { openProgram } from "#lib/keyholder/open-program.ts";
+import { ringOf } from "#lib/keyholder/rehearse.ts";
 import { SealKey } from "#lib/keyholder/seal.ts";
 import { blobRange, PAYLOAD_HEADER_BYTES, payloadHeader } from "#lib/lanes/block.ts";
-import { compareOutputs, type Fidelity, type Outputs } from "#lib/lanes/compile/fidelity.ts";
 import { encryptedFeatures, type KeyholderPlan, parseKeyholderPlan } from "#lib/lanes/plan.ts";
 import type { LaneProgram, LaneRun } from "#lib/lanes/program.ts";
 import { decodeProgram } from "#lib/lanes/program-codec.ts";
-import { evaluate } from "#lib/model/evaluate.ts";
 import type { Graph } from "#lib/model/graph.ts";
 import { importOnnx } from "#lib/model/onnx/import.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import { ObjectName, type ObjectStore } from "#lib/storage/objects.ts";
-import { prepareOnThisThread } from "../encrypted/lane-runner.ts";
+import { prepareOnThisThread } from "#worker/kernels/lanes/program-runner.ts";
 import { openRecords, RecordsInput } from "../encrypted/records.ts";
 import { serveTask } from "./task.ts";
 
@@ -57,9 +53,6 @@ const Input = z.object({
 export type DecryptBatchInput = z.input<typeof Input>;
 type ParsedInput = z.infer<typeof Input>;
 
-/** Records of every batch that the plain model computes as well, to say how faithful the results really are. */
-const COMPARED_RECORDS = 32;
-
 await serveTask(async (raw) => {
   const input = Input.parse(raw);
   const plan = parseKeyholderPlan(input.plan);
@@ -75,46 +68,19 @@ await serveTask(async (raw) => {
   await computeMissing(input, plan, program, objects, assembler);
 
   using key = await SealKey.create(ringOf(plan), { secret: input.secret });
-  let outliers = 0;
-  const fidelities: Fidelity[] = [];
-  for (const { index, modelPath, outputs } of input.members) {
-    const member = plan.members[index];
-    if (!member) throw new Error(`the plan has no member ${index}`);
-    const opened = openBatch(plan, member, key, assembler, input.count, drawCanaries(plan, member, program, rows));
-    if (opened.verdict.kind === "noise") return { verdict: opened.verdict, fidelity: null };
-    outliers += opened.verdict.outliers;
-    const graph = importOnnx(await readFile(modelPath));
-    for (const [at, port] of graph.outputs.entries()) {
+  const graphs = new Map<number, Graph>();
+  for (const { index, modelPath } of input.members) graphs.set(index, importOnnx(await readFile(modelPath)));
+  const opened = openProgram(plan, key, assembler, rows, graphs);
+  if (opened.verdict.kind === "noise") return { verdict: opened.verdict, fidelity: null };
+  for (const { index, outputs } of input.members) {
+    for (const [at, values] of (opened.outputs.get(index) ?? []).entries()) {
       const name = outputs[at];
-      const values = opened.outputs.get(port.name);
-      if (!name || !values) throw new Error(`the output ${port.name} of the model is not among the results`);
-      const floats = Float32Array.from(values.data);
-      await objects.put(name, new Uint8Array(floats.buffer));
+      if (!name) throw new Error(`output ${at} of member ${index} has nowhere to go`);
+      await objects.put(name, new Uint8Array(values.buffer));
     }
-    fidelities.push(compareWithPlain(graph, rows, opened.outputs));
   }
-  return { verdict: { kind: "sane", outliers }, fidelity: leastFaithful(fidelities) };
+  return { verdict: opened.verdict, fidelity: opened.fidelity };
 });
-
-/** The first records' decrypted outputs against the plain model's. */
-function compareWithPlain(graph: Graph, rows: RecordMatrix, outputs: Outputs): Fidelity {
-  const compared = Math.min(COMPARED_RECORDS, rows.rows);
-  const sample = { rows: compared, features: rows.features, data: rows.data.slice(0, compared * rows.features) };
-  const decrypted = new Map(
-    [...outputs].map(([name, { data, shape }]) => [
-      name,
-      { shape, data: data.slice(0, (data.length / rows.rows) * compared) },
-    ]),
-  );
-  return compareOutputs(graph, evaluate(graph, feedsOf(graph, sample)), decrypted, compared);
-}
-
-function leastFaithful(fidelities: readonly Fidelity[]): Fidelity | undefined {
-  return fidelities.reduce<Fidelity | undefined>(
-    (worst, one) => (worst === undefined || one.sameAnswers < worst.sameAnswers ? one : worst),
-    undefined,
-  );
-}
 
 async function computeMissing(
   input: ParsedInput,

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { loadModel } from "#lib/model/load.ts";
-import type { OnnxPort } from "#lib/model/onnx/inspect.ts";
-import type { ModelFormat, ModelResource, TensorInfo } from "#lib/protocol/api/uploads.ts";
+import { tensorInfo } from "#lib/model/tensor-info.ts";
+import type { ModelFormat, ModelResource } from "#lib/protocol/api/uploads.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
 import { serveTask } from "./task.ts";
 
@@ -14,14 +14,6 @@ const Input = z.union([
 export type InspectInput = z.input<typeof Input>;
 
 type Details = Pick<ModelResource, "opset" | "inputs" | "outputs" | "operators" | "weights_bytes" | "encrypted">;
-
-const KSERVE_NAMES: Readonly<Record<string, string>> = {
-  float32: "FP32",
-  float64: "FP64",
-  float16: "FP16",
-  bfloat16: "BF16",
-  string: "BYTES",
-};
 
 interface Inspected {
   readonly format: z.infer<typeof ModelFormat>;
@@ -49,11 +41,3 @@ await serveTask(async (raw): Promise<Inspected> => {
     converted: model.format === "onnx" ? null : model.onnx,
   };
 });
-
-function tensorInfo(port: OnnxPort): TensorInfo {
-  return {
-    name: port.name,
-    datatype: KSERVE_NAMES[port.dtype] ?? port.dtype.toUpperCase(),
-    shape: (port.shape ?? []).map((axis) => (typeof axis === "number" ? axis : -1)),
-  };
-}

@@ -4,12 +4,12 @@
  */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { calibrationRecords, rangesOf } from "#lib/keyholder/calibration.ts";
 import { type EncryptedPlan, planEncrypted, requireFidelity } from "#lib/keyholder/rehearse.ts";
-import type { CalibrationRecords } from "#lib/lanes/compile/compile.ts";
 import { importOnnx } from "#lib/model/onnx/import.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
-import { prepareOnThisThread } from "../encrypted/lane-runner.ts";
-import { openRecords, type Records, RecordsInput } from "../encrypted/records.ts";
+import { prepareOnThisThread } from "#worker/kernels/lanes/program-runner.ts";
+import { openRecords, RecordsInput } from "../encrypted/records.ts";
 import { serveTask } from "./task.ts";
 
 const Input = z.object({
@@ -18,12 +18,6 @@ const Input = z.object({
   minFidelity: z.number(),
 });
 export type PlanEncryptedInput = z.input<typeof Input>;
-
-/** Records that the compiler looks at; more would not change its choices. */
-const CALIBRATION_RECORDS = 4096;
-/** Values looked at for their range: beyond it, calibration records alone tell the range. */
-const RANGE_VALUES = 2 ** 28;
-const CHUNK_RECORDS = 1024;
 
 await serveTask(async (raw) => {
   const input = Input.parse(raw);
@@ -71,36 +65,4 @@ function refusalOf(planned: EncryptedPlan, minFidelity: number): string | null {
     if (isFluxError(error) && error.code === "plan_fidelity") return error.detail;
     throw error;
   }
-}
-
-/** Evenly spread over the dataset. */
-async function calibrationRecords(records: Records): Promise<CalibrationRecords> {
-  const rows = Math.min(CALIBRATION_RECORDS, records.count);
-  const data = new Float64Array(rows * records.features);
-  const chunks = Math.ceil(rows / CHUNK_RECORDS);
-  for (let chunk = 0, row = 0; chunk < chunks; chunk++) {
-    const count = Math.min(CHUNK_RECORDS, rows - row);
-    const start = Math.floor((chunk * (records.count - count)) / Math.max(1, chunks - 1));
-    data.set(await records.read(start, count), row * records.features);
-    row += count;
-  }
-  return { rows, features: records.features, data };
-}
-
-/** Every value's range over the whole dataset; null where that would take too long to look at. */
-async function rangesOf(records: Records): Promise<{ low: Float64Array; high: Float64Array } | null> {
-  const { features } = records;
-  if (records.count * features > RANGE_VALUES) return null;
-  const low = new Float64Array(features).fill(Number.POSITIVE_INFINITY);
-  const high = new Float64Array(features).fill(Number.NEGATIVE_INFINITY);
-  for (let start = 0; start < records.count; start += CHUNK_RECORDS) {
-    const values = await records.read(start, Math.min(CHUNK_RECORDS, records.count - start));
-    for (let i = 0; i < values.length; i++) {
-      const feature = i % features;
-      const value = values[i]!;
-      if (value < low[feature]!) low[feature] = value;
-      if (value > high[feature]!) high[feature] = value;
-    }
-  }
-  return { low, high };
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { bindInputs } from "#lib/dataset/bind.ts";
+import { modelInputs } from "#lib/dataset/model-inputs.ts";
 import { parseKeyholderPlan } from "#lib/lanes/plan.ts";
 import type { CreateJob, EncryptedPlan } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
@@ -15,7 +16,6 @@ import type { EncryptedJobFile } from "../encrypted/job-file.ts";
 import type { PlanEncryptedInput } from "../isolated/plan-encrypted.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
 import { laneStages } from "./lane-stages.ts";
-import { modelInputs } from "./model-inputs.ts";
 import type { PlannedStage } from "./plan-public.ts";
 
 export interface EncryptedPlanner {
@@ -105,7 +105,11 @@ export async function planEncryptedJob(
   const { blobs, objectsFolder } = planner;
   const [first] = models;
   if (!first) throw new Error("a job has at least one model");
-  const { inputs: bindings } = bindInputs(dataset.description, modelInputs(first), { inputs: request.inputs });
+  const { inputs: bindings } = bindInputs(
+    dataset.description,
+    modelInputs({ name: first.name, inputs: first.details.inputs }),
+    { inputs: request.inputs },
+  );
   const records = {
     dataset: dataset.objectName,
     description: dataset.description,

@@ -4,6 +4,7 @@
  */
 import type { InputBinding } from "#lib/dataset/bind.ts";
 import { bindInputs } from "#lib/dataset/bind.ts";
+import { modelInputs } from "#lib/dataset/model-inputs.ts";
 import { type DatasetReader, openDataset } from "#lib/dataset/reader.ts";
 import type { CreateJob, PublicPlan } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
@@ -15,7 +16,6 @@ import { freshId } from "#lib/storage/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, DatasetRecord, ModelRecord, StageRecord } from "#lib/storage/records.ts";
 import { objectSections } from "../dataset-sections.ts";
-import { modelInputs } from "./model-inputs.ts";
 import type { ModelProbe, ProbeReport } from "./probe.ts";
 import { type RecordSource, readPayload } from "./record-payloads.ts";
 
@@ -101,7 +101,11 @@ async function planMember(
   dataset: DatasetRecord,
   reader: DatasetReader,
 ): Promise<Member> {
-  const { inputs: bindings } = bindInputs(dataset.description, modelInputs(model), { inputs: request.inputs });
+  const { inputs: bindings } = bindInputs(
+    dataset.description,
+    modelInputs({ name: model.name, inputs: model.details.inputs }),
+    { inputs: request.inputs },
+  );
   const bytesIn = bindings.reduce((sum, { stored }) => sum + bytesPerRecord(stored), 0);
   if (bytesIn > SOCKET_LIMITS.payloadBytes) {
     throw new FluxError(

@@ -1,16 +1,20 @@
-/** A stored model's inputs as datasets are bound to them: without the batch axis. */
-import type { ModelInput } from "#lib/dataset/bind.ts";
-import type { TensorInfo } from "#lib/protocol/api/uploads.ts";
-import { FluxError } from "#lib/protocol/errors.ts";
-import { Dtype } from "#lib/protocol/tensors.ts";
-import type { ModelRecord } from "#lib/storage/records.ts";
+/** A model's inputs as datasets are bound to them: without the batch axis. */
+import type { TensorInfo } from "../protocol/api/uploads.ts";
+import { FluxError } from "../protocol/errors.ts";
+import { Dtype } from "../protocol/tensors.ts";
+import type { ModelInput } from "./bind.ts";
 
-/** @throws FluxError model_unsupported naming the input that cannot be fed from records */
-export function modelInputs(model: ModelRecord): ModelInput[] {
-  return model.details.inputs.map((input) => recordInput(model, input));
+export interface NamedInputs {
+  readonly name: string;
+  readonly inputs: readonly TensorInfo[];
 }
 
-function recordInput(model: ModelRecord, input: TensorInfo): ModelInput {
+/** @throws FluxError model_unsupported naming the input that cannot be fed from records */
+export function modelInputs(model: NamedInputs): ModelInput[] {
+  return model.inputs.map((input) => recordInput(model, input));
+}
+
+function recordInput(model: NamedInputs, input: TensorInfo): ModelInput {
   const dtype = Dtype.safeParse(input.datatype);
   if (!dtype.success) {
     throw new FluxError(

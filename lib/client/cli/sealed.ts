@@ -1,0 +1,228 @@
+/** Encrypted jobs whose keys stay on this machine: submit, see through, take up again, write results. */
+import { createWriteStream, openAsBlob } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { resultFile } from "#lib/dataset/results/index.ts";
+import type { JobResource, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { FluxError } from "#lib/protocol/errors.ts";
+import type { JobId } from "#lib/protocol/ids.ts";
+import type { Engine } from "../custody/engine-caller.ts";
+import { type NamedFile, sentFile } from "../custody/engine-calls.ts";
+import { openEngine } from "../custody/node/open-engine.ts";
+import { folderJobs, folderKeys, keysFolder } from "../custody/node/stores.ts";
+import { decryptedOutputs, resultSource } from "../custody/results.ts";
+import { type CustodyProgress, runSealed, type SealedOutcome } from "../custody/run-sealed.ts";
+import { checkSame, type KnownFile, loadState, programBlob, type SealedState } from "../custody/stores.ts";
+import { planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
+import type { FluxClient } from "../flux-client.ts";
+import { formatOf, type SubmitOptions } from "./arguments.ts";
+import { describePlan, print, printJson, say } from "./output.ts";
+import { bar, progressLine } from "./progress.ts";
+import { connect, type GlobalOptions } from "./settings.ts";
+
+export async function submitFromHere(modelPath: string, datasetPath: string, options: SubmitOptions): Promise<void> {
+  const { client, url } = await connect(options);
+  const format = formatOf(options.format, options.output);
+  await using engine = closing(await openEngine());
+  const line = progressLine(process.stderr);
+  say("Planning on this machine: compiling the model and rehearsing it on encrypted records…");
+  const planned = await planSealed(
+    engine.engine,
+    {
+      models: [await sourceFile(modelPath)],
+      dataset: await sourceFile(datasetPath),
+      ingest: {
+        ...(options.label === undefined ? {} : { labelColumn: options.label }),
+        ...(options.id === undefined ? {} : { idColumn: options.id }),
+        ...(options.columns === undefined ? {} : { columns: options.columns.split(",") }),
+        ...(options.scale === undefined ? {} : { preprocessing: { version: 1, scale: options.scale } }),
+      },
+      options: {
+        ...(options.name === undefined ? {} : { name: options.name }),
+        ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
+        ...(options.acceptFidelity ? { accept_fidelity: true } : {}),
+      },
+    },
+    ({ description }) => {
+      say(`${basename(datasetPath)}: ${description.records} records; they stay on this machine`);
+      for (const warning of description.warnings) say(`note: ${warning}`);
+    },
+  );
+  if (options.dryRun) {
+    const plan = await sealedPlan(client, planned);
+    if (options.json) printJson(plan);
+    else for (const text of describePlan(plan)) print(text);
+    return;
+  }
+  const { job, state } = await submitSealed(client, folderJobs(), url, planned);
+  if (job.plan) for (const text of describePlan(job.plan)) say(text);
+  say(`${url}${job.urls.page}`);
+  say(`Keys of this job: ${keysFolder()}; without them nobody can read its results.`);
+  if (!options.watch) {
+    say(`Nothing is encrypted yet: \`flux resume ${job.id}\` encrypts, uploads and decrypts.`);
+    if (options.json) printJson(job);
+    else print(job.id);
+    return;
+  }
+  const outcome = await seeThrough(client, engine.engine, state, line);
+  await writeSealed(state, format, options.output ?? `${job.id}.${format}`);
+  report(outcome, options);
+}
+
+/** Takes up a job of this machine where it was left, and writes its results. */
+export async function resume(
+  id: JobId,
+  options: GlobalOptions & { readonly output?: string; readonly format?: ResultFormat },
+): Promise<void> {
+  const { client } = await connect(options);
+  const format = formatOf(options.format, options.output);
+  const state = await loadState(folderJobs(), id);
+  const job = await client.job(id);
+  if (job.custody !== "submitter") {
+    throw new FluxError("invalid_request", `The key of ${id} is with the coordinator: \`flux results ${id}\`.`);
+  }
+  const path = options.output ?? `${id}.${format}`;
+  if (await allDecrypted(state)) {
+    await writeSealed(state, format, path);
+    if (options.json) printJson(job);
+    return;
+  }
+  await using engine = closing(await openEngine());
+  await reopen(engine.engine, state);
+  const outcome = await seeThrough(client, engine.engine, state, progressLine(process.stderr));
+  await writeSealed(state, format, path);
+  report(outcome, options);
+}
+
+/** Results of a job whose key is here; decrypts what is not decrypted yet. */
+export async function sealedResults(
+  client: FluxClient,
+  job: JobResource,
+  format: ResultFormat,
+  output: string | undefined,
+): Promise<void> {
+  const state = await loadState(folderJobs(), job.id);
+  if (!(await allDecrypted(state))) {
+    await using engine = closing(await openEngine());
+    await reopen(engine.engine, state);
+    await seeThrough(client, engine.engine, state, progressLine(process.stderr));
+  }
+  if (output !== undefined) return writeSealed(state, format, output);
+  const { bytes } = resultFile(format, resultSource(decryptedOutputs(folderJobs(), state)));
+  await pipeline(bytes, process.stdout, { end: false });
+}
+
+async function allDecrypted(state: SealedState): Promise<boolean> {
+  const decrypted = decryptedOutputs(folderJobs(), state);
+  for (let batch = 0; batch < state.batches; batch++) if (!(await decrypted.has(batch))) return false;
+  return true;
+}
+
+async function seeThrough(
+  client: FluxClient,
+  engine: Engine,
+  state: SealedState,
+  line: ReturnType<typeof progressLine>,
+): Promise<SealedOutcome> {
+  const stop = new AbortController();
+  const interrupt = () =>
+    stop.abort(
+      new FluxError("conflict", `Stopped. What is done is kept: \`flux resume ${state.job}\` goes on, at any time.`),
+    );
+  process.once("SIGINT", interrupt);
+  try {
+    return await runSealed({
+      client,
+      engine,
+      keys: folderKeys(),
+      store: folderJobs(),
+      state,
+      signal: stop.signal,
+      onProgress: (progress) => line.show(progressWords(progress)),
+    });
+  } finally {
+    process.off("SIGINT", interrupt);
+    line.end();
+  }
+}
+
+/** Four bars, one for each thing that goes on. */
+function progressWords({ batches, encrypted, uploadedBytes, uploadBytes, ...rest }: CustodyProgress): string {
+  const part = (name: string, share: number) =>
+    `${name} ${bar(share, 6)} ${String(Math.floor(100 * share)).padStart(3)} %`;
+  return [
+    part("encrypt", encrypted / batches),
+    part("upload", uploadedBytes / Math.max(1, uploadBytes)),
+    part("compute", rest.lanesDone / Math.max(1, rest.lanes)),
+    part("decrypt", rest.decrypted / batches),
+  ].join(" ");
+}
+
+/** Reads model and dataset again: the very files that were encrypted. */
+async function reopen(engine: Engine, state: SealedState): Promise<void> {
+  const models = [];
+  for (const model of state.models) models.push(sentFile(await sameFile(model)));
+  const dataset = sentFile(await sameFile(state.dataset));
+  const { format, columns, labelColumn, idColumn, preprocessing } = state.ingest;
+  await engine.call("open", {
+    models,
+    dataset,
+    ingest: {
+      ...(format ? { format } : {}),
+      ...(columns ? { columns } : {}),
+      ...(labelColumn ? { labelColumn } : {}),
+      ...(idColumn ? { idColumn } : {}),
+      ...(preprocessing ? { preprocessing } : {}),
+    },
+    inputs: state.inputs,
+  });
+  const programs = [];
+  for (const [index, { digest, members }] of state.programs.entries()) {
+    const blob = await folderJobs().get(state.job, programBlob(index));
+    if (!blob)
+      throw new FluxError("key_lost", `A program of ${state.job} is missing on this machine: submit it again.`);
+    programs.push({ bytes: new Uint8Array(await blob.arrayBuffer()), digest, members });
+  }
+  await engine.call("take", { plan: state.plan, programs });
+}
+
+async function sameFile(known: KnownFile): Promise<NamedFile> {
+  const file = await sourceFile(known.path ?? known.name);
+  await checkSame(known, file.content);
+  return file;
+}
+
+async function sourceFile(path: string) {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isFile()) throw new FluxError("invalid_request", `There is no file ${path}: check the path.`);
+  return { name: basename(path), content: await openAsBlob(path), path: resolve(path) };
+}
+
+/** Whole or not at all. */
+async function writeSealed(state: SealedState, format: ResultFormat, path: string): Promise<void> {
+  const { bytes } = resultFile(format, resultSource(decryptedOutputs(folderJobs(), state)));
+  const partial = `${path}.part`;
+  try {
+    await pipeline(bytes, createWriteStream(partial));
+    await rename(partial, path);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+  say(`Results: ${path}`);
+}
+
+function report({ job, fidelity, clippedValues }: SealedOutcome, options: GlobalOptions): void {
+  if (fidelity) {
+    say(
+      `Measured here on ${fidelity.records} records: ${(100 * fidelity.same_answer_rate).toFixed(2)} % same answers as the plain model, largest error ${Number(fidelity.largest_error.toPrecision(2))}`,
+    );
+  }
+  if (clippedValues > 0) say(`note: ${clippedValues} values were outside the planned range and were clipped to it`);
+  if (options.json) printJson(job);
+}
+
+function closing(engine: Engine): AsyncDisposable & { readonly engine: Engine } {
+  return { engine, [Symbol.asyncDispose]: () => engine.close() };
+}
