@@ -8,7 +8,7 @@
  * donating costs.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { build } from "esbuild";
 import { z } from "zod";
@@ -17,17 +17,19 @@ import { OnnxStageSpec } from "#lib/protocol/stage.ts";
 import { byteRecords, denseModel } from "../support/dense-model.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import type { BareLoopRequest } from "./overhead/bare-loop.ts";
+import { type CpuByThread, cpuByThread, spentBetween, totalMs } from "./overhead/cpu-time.ts";
 import { openPlainBrowser } from "./overhead/plain-browser.ts";
 
 const ROUNDS = 3;
 const BARE_SECONDS = 4;
 const FEATURES = 784;
-const TICK_MS = 10;
 const root = resolve(import.meta.dirname, "../..");
 
 interface Rate {
   recordsPerSecond: number;
   cpuMsPerRecord: number;
+  /** CPU microseconds a record by thread of the browser, the largest first. */
+  threads: [name: string, microseconds: number][];
 }
 
 const given = process.argv[2];
@@ -76,6 +78,8 @@ for (let round = 0; round <= ROUNDS; round++) {
     ].join(" "),
   );
 }
+const last = rounds.at(-1);
+if (last) printThreads(last.job, last.bare);
 const summary = {
   model: given ? basename(given) : "dense 784-512-10",
   batchRecords: spec?.batchRecords,
@@ -101,7 +105,7 @@ async function measureJob(): Promise<Rate> {
   const start = await accepted(before.records + 0.1 * records);
   const end = await accepted(before.records + 0.9 * records);
   await client.waitForJob(job.id);
-  return rate(end.records - start.records, end.atMs - start.atMs, end.cpuMs - start.cpuMs);
+  return rate(end.records - start.records, end.atMs - start.atMs, start.cpu, end.cpu);
 }
 
 /** Waits in the page until so many records of this donor were accepted. */
@@ -118,7 +122,7 @@ async function accepted(target: number) {
     const observer = new MutationObserver(() => look() && observer.disconnect());
     observer.observe(document.body, { subtree: true, attributeFilter: ["data-units-accepted"] });
   })`);
-  return { records: z.number().parse(count), atMs: performance.now(), cpuMs: browserCpuMs() };
+  return { records: z.number().parse(count), atMs: performance.now(), cpu: cpuByThread(browser.pid) };
 }
 
 async function measureBare(stage: OnnxStageSpec): Promise<Rate> {
@@ -139,9 +143,9 @@ async function measureBare(stage: OnnxStageSpec): Promise<Rate> {
     }));
     worker.postMessage(${JSON.stringify(request)});
   })`);
-  const before = browserCpuMs();
+  const before = cpuByThread(browser.pid);
   const [count, ms] = z.tuple([z.number(), z.number()]).parse(await browser.evaluate("window.bareDone"));
-  return rate(count, ms, browserCpuMs() - before);
+  return rate(count, ms, before, cpuByThread(browser.pid));
 }
 
 /** The stage's spec as the donor keeps it. */
@@ -161,29 +165,23 @@ async function keptSpec(): Promise<OnnxStageSpec> {
   throw new Error("The donor keeps no spec of an onnx stage");
 }
 
-function rate(count: number, ms: number, cpuMs: number): Rate {
-  return { recordsPerSecond: (count * 1_000) / ms, cpuMsPerRecord: cpuMs / count };
+function rate(count: number, ms: number, before: CpuByThread, after: CpuByThread): Rate {
+  return {
+    recordsPerSecond: (count * 1_000) / ms,
+    cpuMsPerRecord: (totalMs(after) - totalMs(before)) / count,
+    threads: spentBetween(before, after).map(([name, spentMs]) => [name, (1_000 * spentMs) / count]),
+  };
 }
 
-/** CPU milliseconds so far of the browser and all its processes. */
-function browserCpuMs(): number {
-  const parents = new Map<number, number>();
-  const ticks = new Map<number, number>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const fields = readFileSync(`/proc/${name}/stat`, "utf8")
-        .replace(/^.*\) /s, "")
-        .split(" ");
-      parents.set(Number(name), Number(fields[1]));
-      ticks.set(Number(name), Number(fields[11]) + Number(fields[12]));
-    } catch {
-      // It ended meanwhile.
-    }
+/** Where the CPU time of both went, for whoever wants to lower it. */
+function printThreads(job: Rate, bare: Rate): void {
+  console.log("\nCPU µs a record by thread, last round       job     bare");
+  const bareBy = new Map(bare.threads);
+  for (const [name, microseconds] of job.threads) {
+    if (microseconds < 0.05) break;
+    const other = bareBy.get(name) ?? 0;
+    console.log(`${name.padEnd(40)} ${microseconds.toFixed(2).padStart(7)} ${other.toFixed(2).padStart(8)}`);
   }
-  const isOurs = (pid: number | undefined): boolean =>
-    pid !== undefined && pid > 1 && (pid === browser.pid || isOurs(parents.get(pid)));
-  return TICK_MS * [...ticks].reduce((sum, [pid, spent]) => (isOurs(pid) ? sum + spent : sum), 0);
 }
 
 async function bundleBareLoop(): Promise<string> {

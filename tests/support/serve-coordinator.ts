@@ -1,7 +1,10 @@
 /** `node tests/support/serve-coordinator.ts FOLDER PORT`: a coordinator without pages in a process that may be killed. */
-import { readConfig } from "#lib/coordinator/config.ts";
-import { createLog } from "#lib/coordinator/log.ts";
-import { startCoordinator } from "#lib/coordinator/server.ts";
+import "#lib/coordinator/compile-cache.ts";
+
+// As main.ts does it: what is imported now comes from the cache.
+const { readConfig } = await import("#lib/coordinator/config.ts");
+const { createLog } = await import("#lib/coordinator/log.ts");
+const { startCoordinator } = await import("#lib/coordinator/server.ts");
 
 const [folder, port] = process.argv.slice(2);
 if (!folder || !port) throw new Error("usage: serve-coordinator.ts FOLDER PORT");

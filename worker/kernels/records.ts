@@ -11,7 +11,10 @@ import type { Breathe } from "./kernel.ts";
 
 export type RecordsSpec = OnnxStageSpec | TfjsStageSpec;
 
-/** Runs a model on `records` records: one decoded array per input of the spec, one FP32 array per output, in their order. */
+/**
+ * Runs a model on `records` records: one decoded array per input of the spec, one FP32 array per output, in their order. The
+ * inputs are written anew for the next batch: outputs that alias them must be read before.
+ */
 export type RunBatch = (inputs: readonly TensorData[], records: number) => Promise<readonly ArrayLike<number>[]>;
 
 export async function runRecords(
@@ -22,14 +25,19 @@ export async function runRecords(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { payload, unitCount } = task;
   const inputs = inputSections(spec, unitCount);
+  const scratch: TensorData[] = [];
   const outputs = spec.outputs.map((output) => ({ name: output.name, width: elementsPerRecord(output) }));
   const result = new Float32Array(unitCount * outputs.reduce((sum, { width }) => sum + width, 0));
 
   for (let first = 0; first < unitCount; first += spec.batchRecords) {
     const records = Math.min(spec.batchRecords, unitCount - first);
-    const decoded = inputs.map(({ input, offsetBytes, recordBytes }) => {
+    const decoded = inputs.map(({ input, offsetBytes, recordBytes }, index) => {
       const start = offsetBytes + first * recordBytes;
-      return decodeInput(input, payload.subarray(start, start + records * recordBytes), records);
+      const stored = payload.subarray(start, start + records * recordBytes);
+      const values = decodeInput(input, stored, records, scratch[index]);
+      // A view on the payload is no memory to write into.
+      if (values.buffer !== payload.buffer) scratch[index] ??= values;
+      return values;
     });
     const values = await runBatch(decoded, records);
     let section = 0;

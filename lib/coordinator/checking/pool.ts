@@ -2,7 +2,8 @@
  * Threads that recompute samples of results, so that the event loop never waits for a model. A thread that takes too long or
  * dies is replaced; its task fails and the others go on.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { startThread } from "../thread.ts";
 import type { CheckReply, CheckTask } from "./messages.ts";
 
 export interface CheckingPool {
@@ -42,9 +43,8 @@ export function openCheckingPool({ threads: count, timeMs = TASK_MS }: CheckingP
   let closed = false;
 
   function spawn(): Worker {
-    const worker = new Worker(new URL("./thread.ts", import.meta.url), {
+    const worker = startThread(new URL("./thread.ts", import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
-      env: {},
     });
     worker.unref();
     worker.on("message", (reply: CheckReply) => finish(worker, reply));

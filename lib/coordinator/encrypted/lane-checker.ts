@@ -3,7 +3,7 @@
  * (lane-audit.worker.ts). While the thread works, further results gather and go in one product.
  */
 import { randomInt } from "node:crypto";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { lanesToAudit } from "#lib/integrity/lane-audit.ts";
 import { sampleUnits } from "#lib/integrity/sampling.ts";
 import { blobRange, laneBytes } from "#lib/lanes/block.ts";
@@ -11,6 +11,7 @@ import type { Digest } from "#lib/protocol/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, StageRecord, UnitRange } from "#lib/storage/records.ts";
 import type { CheckRequest, ResultChecker, Verdict } from "../dispatch/kernel-services.ts";
+import { startThread } from "../thread.ts";
 import type { AuditItem, AuditReply, AuditRequest } from "./lane-audit.worker.ts";
 import { ciphertextsOf } from "./lane-payloads.ts";
 import { laneSourceOf, runOf } from "./lane-source.ts";
@@ -41,7 +42,7 @@ export function laneChecker(blobs: BlobStore, objects: ObjectStore): LaneChecker
 
   function thread(): Worker {
     if (worker) return worker;
-    const started = new Worker(new URL("./lane-audit.worker.ts", import.meta.url), { env: {} });
+    const started = startThread(new URL("./lane-audit.worker.ts", import.meta.url));
     started.on("message", (reply: AuditReply) => settle(reply));
     started.on("error", (error) => ended(started, error));
     started.on("exit", (code) => ended(started, new Error(`the audit thread ended with code ${code}`)));

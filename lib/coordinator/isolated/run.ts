@@ -2,8 +2,8 @@
  * Runs one task on untrusted input in a fresh thread with a time and a heap limit: what a stranger's file can do to the
  * event loop is nothing. A task is a module that calls `serveTask` (task.ts).
  */
-import { Worker } from "node:worker_threads";
 import { ERROR_CODES, type ErrorCode, FluxError } from "#lib/protocol/errors.ts";
+import { startThread } from "../thread.ts";
 
 export interface Isolation {
   readonly timeMs: number;
@@ -38,12 +38,11 @@ export function runIsolated(
   transfer: readonly ArrayBuffer[] = [],
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(task, {
+    // The thread shares nothing that its input could name.
+    const worker = startThread(task, {
       workerData: input,
       transferList: [...transfer],
       resourceLimits: { maxOldGenerationSizeMb: limits.heapMiB, maxYoungGenerationSizeMb: 64 },
-      // The thread shares nothing that its input could name.
-      env: {},
       stdin: false,
     });
     const limit = () => new FluxError(limits.onLimit.code, limits.onLimit.detail);

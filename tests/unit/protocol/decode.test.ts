@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeInput, type InputDecoding } from "#lib/protocol/decode.ts";
+import { elementsPerRecord } from "#lib/protocol/tensors.ts";
 
 function decoding(overrides: Partial<InputDecoding>): InputDecoding {
   const stored = { name: "x", dtype: "UINT8" as const, shape: [4] };
@@ -54,4 +55,15 @@ test("bytes that lie unaligned decode the same", () => {
 
 test("a length that does not fit the records is refused", () => {
   expect(() => decodeInput(decoding({}), new Uint8Array(7), 2)).toThrow(/7 stored elements where 2 records have 8/);
+});
+
+test("memory of an earlier batch is written anew for a batch that fits it", () => {
+  const input = decoding({ scale: 2 });
+  const width = elementsPerRecord(input.stored);
+  const bytes = Uint8Array.from({ length: 3 * width }, (_, i) => i);
+  const first = decodeInput(input, bytes, 3);
+  const second = decodeInput(input, bytes.slice(width), 2, first);
+  expect(second.buffer).toBe(first.buffer);
+  expect(second).toEqual(decodeInput(input, bytes.slice(width), 2));
+  expect(decodeInput(input, bytes, 3, second).buffer).not.toBe(first.buffer);
 });

@@ -175,22 +175,22 @@ test("a signal pauses and its end resumes, but not past the visitor's own pause"
 test("a revoked lease is dropped, whether it waits or computes, without a return", async () => {
   const bundle = bundleOf(2, { predictedMs: 3_000 });
   coordinator.offer(bundle);
-  let aborted = false;
-  harness = createHarness(
-    coordinator,
-    (_task, signal) =>
-      new Promise((_, reject) =>
-        signal.addEventListener("abort", () => {
-          aborted = true;
-          reject(signal.reason);
-        }),
-      ),
-  );
+  const computing = Promise.withResolvers<void>();
+  const aborted = Promise.withResolvers<void>();
+  harness = createHarness(coordinator, (_task, signal) => {
+    computing.resolve();
+    return new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        aborted.resolve();
+        reject(signal.reason);
+      }),
+    );
+  });
   harness.start();
-  await harness.view((seen) => seen.held.some(({ state }) => state === "computing"));
+  await computing.promise;
   coordinator.notice("lease:revoked", { leaseIds: bundle.leases.map(({ leaseId }) => leaseId) });
+  await aborted.promise;
   await coordinator.nth("lease:request", 1);
-  expect(aborted).toBe(true);
   expect(coordinator.told.some(({ name }) => name === "lease:return")).toBe(false);
 });
 
