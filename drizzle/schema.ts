@@ -2,7 +2,7 @@
  * The database of a coordinator. Times are milliseconds since 1970 (`*_at_ms`); JSON columns hold documents whose shapes
  * are in lib/storage/records.ts, which also parses every row that is read.
  *
- * Who owns what: a tenant owns keys, files, models, datasets and jobs. A job has stages; a stage has batches (for public
+ * Who owns what: a tenant owns people, keys, webhooks, files, models, datasets and jobs. A job has stages; a stage has batches (for public
  * data one batch that holds all records); a batch's units are covered by microtasks; a microtask has at most one result.
  */
 import { sql } from "drizzle-orm";
@@ -16,7 +16,173 @@ export const tenants = sqliteTable("tenants", {
   id: text().primaryKey(),
   name: text().notNull(),
   createdAtMs: createdAtMs(),
+  /** What the operator set apart from the defaults of lib/protocol/limits.ts; null: all defaults. */
+  quotas: text({ mode: "json" }),
+  suspendedAtMs: integer("suspended_at_ms"),
+  /** whsec_…: signs the deliveries to jobs' own addresses; made when it is first asked for. */
+  webhookSecret: text("webhook_secret"),
 });
+
+// ---------------------------------------------------------------- people
+
+/*
+ * The four tables of better-auth; property names are the library's, dates are its Date objects. A person belongs to one
+ * tenant. Sessions and verifications are short-lived; a credential is a way of signing in (a password or a provider).
+ */
+const date = (name: string) => integer(name, { mode: "timestamp_ms" });
+
+export const users = sqliteTable(
+  "users",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    role: text().notNull().default("member"),
+    name: text().notNull(),
+    email: text().notNull(),
+    emailVerified: integer("email_verified", { mode: "boolean" }).notNull().default(false),
+    image: text(),
+    createdAt: date("created_at_ms").notNull(),
+    updatedAt: date("updated_at_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("users_email").on(table.email),
+    index("users_tenant").on(table.tenantId),
+    check("users_role", sql`${table.role} in ('member', 'admin')`),
+  ],
+);
+
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text().primaryKey(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    token: text().notNull(),
+    ipAddress: text("ip_address"),
+    userAgent: text("user_agent"),
+    expiresAt: date("expires_at_ms").notNull(),
+    createdAt: date("created_at_ms").notNull(),
+    updatedAt: date("updated_at_ms").notNull(),
+  },
+  (table) => [uniqueIndex("sessions_token").on(table.token), index("sessions_user").on(table.userId)],
+);
+
+export const credentials = sqliteTable(
+  "credentials",
+  {
+    id: text().primaryKey(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    providerId: text("provider_id").notNull(),
+    accountId: text("account_id").notNull(),
+    /** A slow salted hash (scrypt). */
+    password: text(),
+    accessToken: text("access_token"),
+    refreshToken: text("refresh_token"),
+    idToken: text("id_token"),
+    accessTokenExpiresAt: date("access_token_expires_at_ms"),
+    refreshTokenExpiresAt: date("refresh_token_expires_at_ms"),
+    scope: text(),
+    createdAt: date("created_at_ms").notNull(),
+    updatedAt: date("updated_at_ms").notNull(),
+  },
+  (table) => [
+    uniqueIndex("credentials_provider").on(table.providerId, table.accountId),
+    index("credentials_user").on(table.userId),
+  ],
+);
+
+export const verifications = sqliteTable(
+  "verifications",
+  {
+    id: text().primaryKey(),
+    identifier: text().notNull(),
+    value: text().notNull(),
+    expiresAt: date("expires_at_ms").notNull(),
+    createdAt: date("created_at_ms").notNull(),
+    updatedAt: date("updated_at_ms").notNull(),
+  },
+  (table) => [index("verifications_identifier").on(table.identifier)],
+);
+
+/**
+ * Who did what. Append only: triggers (in the migration) refuse to change or delete rows. Names nothing but ids, so that an
+ * account can be deleted and its entries stay.
+ */
+export const auditLog = sqliteTable(
+  "audit_log",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    atMs: integer("at_ms").notNull(),
+    action: text().notNull(),
+    /** usr_…, key_…, or "system". */
+    actor: text().notNull(),
+    tenantId: text("tenant_id"),
+    /** What it was done to. */
+    target: text(),
+    detail: text({ mode: "json" }).notNull(),
+    address: text(),
+  },
+  (table) => [index("audit_log_tenant").on(table.tenantId, table.id)],
+);
+
+// ---------------------------------------------------------------- webhooks
+
+export const webhooks = sqliteTable(
+  "webhooks",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    url: text().notNull(),
+    description: text().notNull(),
+    events: text({ mode: "json" }).notNull(),
+    /** whsec_…: signs deliveries, so it cannot be kept as a hash. */
+    secret: text().notNull(),
+    /** The first failure since the last success. */
+    failingSinceMs: integer("failing_since_ms"),
+    disabledAtMs: integer("disabled_at_ms"),
+    disabledWhy: text("disabled_why"),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("webhooks_tenant").on(table.tenantId, table.createdAtMs)],
+);
+
+export const webhookDeliveries = sqliteTable(
+  "webhook_deliveries",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id, { onDelete: "cascade" }),
+    /** Null: the job's own address. */
+    webhookId: text("webhook_id").references(() => webhooks.id, { onDelete: "cascade" }),
+    jobId: text("job_id").notNull(),
+    url: text().notNull(),
+    event: text().notNull(),
+    /** As it is sent, every time. */
+    body: text().notNull(),
+    state: text().notNull(),
+    attempts: integer().notNull(),
+    /** Null when nothing more will be tried. */
+    nextAttemptAtMs: integer("next_attempt_at_ms"),
+    lastStatus: integer("last_status"),
+    lastError: text("last_error"),
+    lastAttemptAtMs: integer("last_attempt_at_ms"),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [
+    index("webhook_deliveries_tenant").on(table.tenantId, table.createdAtMs),
+    index("webhook_deliveries_webhook").on(table.webhookId, table.createdAtMs),
+    index("webhook_deliveries_due").on(table.nextAttemptAtMs).where(sql`${table.nextAttemptAtMs} is not null`),
+    check("webhook_deliveries_state", sql`${table.state} in ('pending', 'delivered', 'failed')`),
+  ],
+);
 
 export const apiKeys = sqliteTable(
   "api_keys",

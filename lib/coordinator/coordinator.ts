@@ -3,8 +3,10 @@ import type { Registry } from "prom-client";
 import type { Store } from "#lib/storage/store.ts";
 import type { Config } from "./config.ts";
 import type { Log } from "./log.ts";
-import type { Services } from "./parts.ts";
+import type { Callers } from "./rest/caller.ts";
+import type { OpenConnections } from "./rest/open-connections.ts";
 import type { Route } from "./rest/route.ts";
+import type { Services } from "./services/index.ts";
 
 export interface Coordinator {
   readonly config: Config;
@@ -12,6 +14,9 @@ export interface Coordinator {
   readonly metrics: Registry;
   readonly store: Store;
   readonly services: Services;
+  /** Who is signed in, for pages. */
+  readonly callers: Callers;
+  readonly connections: OpenConnections;
   /** The REST interface, for the docs page. */
   readonly routes: readonly Route[];
   /** What keeps it from serving, in words; null when it is ready. */

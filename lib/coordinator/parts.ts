@@ -10,6 +10,9 @@ import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import { openSqliteStore } from "#lib/storage/sqlite/store.ts";
 import type { Store } from "#lib/storage/store.ts";
+import { openAccess } from "./accounts/access.ts";
+import { offerAdminToken } from "./accounts/admin-link.ts";
+import type { AuthHandler } from "./accounts/auth-handler.ts";
 import { openCheckingPool } from "./checking/pool.ts";
 import { recordChecker } from "./checking/record-checker.ts";
 import { systemClock } from "./clock.ts";
@@ -30,12 +33,15 @@ import { recordPayloads } from "./jobs/record-payloads.ts";
 import type { Log } from "./log.ts";
 import { startOptimizer } from "./optimizer.ts";
 import type { EmbedOptions } from "./partners/embed.ts";
-import { createGroupService, type GroupService } from "./partners/group-service.ts";
-import { createSiteService, type SiteService } from "./partners/site-service.ts";
+import { createGroupService } from "./partners/group-service.ts";
+import { createSiteService } from "./partners/site-service.ts";
+import type { Callers } from "./rest/caller.ts";
+import type { OpenConnections } from "./rest/open-connections.ts";
 import { openApiDocument } from "./rest/openapi.ts";
 import type { Route } from "./rest/route.ts";
 import { createRest, type Rest } from "./rest/router.ts";
 import { accessRoutes } from "./rest/routes/access.ts";
+import { accountRoutes } from "./rest/routes/account.ts";
 import { custodyRoutes } from "./rest/routes/custody.ts";
 import { datasetRoutes } from "./rest/routes/datasets.ts";
 import { donorRoutes } from "./rest/routes/donors.ts";
@@ -49,26 +55,16 @@ import { siteRoutes } from "./rest/routes/sites.ts";
 import { volunteerRoutes } from "./rest/routes/volunteers.ts";
 import { createUploads, type Uploads } from "./rest/uploads.ts";
 import { loadSecret } from "./secrets.ts";
-import { createDatasetService, type DatasetService } from "./services/datasets.ts";
-import { createDonorService, type DonorService } from "./services/donors.ts";
-import { createFileService, type FileService } from "./services/files.ts";
-import { createJobRecordsService, type JobRecordsService } from "./services/job-records.ts";
-import { createJobWorkService, type JobWorkService } from "./services/job-work.ts";
+import { AccountService } from "./services/account.ts";
+import { createDatasetService } from "./services/datasets.ts";
+import { createDonorService } from "./services/donors.ts";
+import { createFileService } from "./services/files.ts";
+import type { Services } from "./services/index.ts";
+import { createJobRecordsService } from "./services/job-records.ts";
+import { createJobWorkService } from "./services/job-work.ts";
 import { JobService } from "./services/jobs.ts";
-import { createModelService, type ModelService } from "./services/models.ts";
+import { createModelService } from "./services/models.ts";
 import { createVolunteerService } from "./volunteers/volunteer-service.ts";
-
-export interface Services {
-  readonly jobs: JobService;
-  readonly files: FileService;
-  readonly models: ModelService;
-  readonly datasets: DatasetService;
-  readonly jobWork: JobWorkService;
-  readonly jobRecords: JobRecordsService;
-  readonly donors: DonorService;
-  readonly sites: SiteService;
-  readonly groups: GroupService;
-}
 
 export interface Parts {
   readonly store: Store;
@@ -81,8 +77,13 @@ export interface Parts {
   readonly rest: Rest;
   readonly uploads: Uploads;
   readonly embed: EmbedOptions;
+  readonly callers: Callers;
+  readonly connections: OpenConnections;
+  readonly authHandler: AuthHandler;
   /** Shown once, at the very first start. */
   readonly firstKey: string | undefined;
+  /** While this server has no admin: who signs up with it becomes one. */
+  readonly adminToken: string | undefined;
   /** Goes on where the last run ended; before donors are let in. */
   readonly resume: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -159,6 +160,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     probe: modelProbe(blobs),
     encrypted,
     submitted,
+    jobChanged: () => {},
     log,
     now,
   });
@@ -203,6 +205,19 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       now,
     }),
   };
+  const secure = config.publicUrl?.startsWith("https:") ?? false;
+  const access = await openAccess({ store, config, log, now });
+  const { connections, audit, admission } = access;
+  const uploads = createUploads({ store, files: services.files, folder: config.dataFolder, admission });
+  const account = new AccountService({
+    store,
+    services,
+    accounts: access.accounts,
+    removeUploads: uploads.removeAll,
+    connections,
+    audit,
+    now,
+  });
   const routes: Route[] = [
     ...fileRoutes(services.files),
     ...modelRoutes(services.models),
@@ -210,16 +225,16 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...jobRoutes(services),
     ...donorRoutes(services.donors),
     ...custodyRoutes(submitted, (caller, job) => jobs.checkSealed(caller, job)),
-    ...accessRoutes({ store, now, secure: config.publicUrl?.startsWith("https:") ?? false }),
     ...siteRoutes(services.sites),
     ...groupRoutes(services.groups),
     ...volunteerRoutes(createVolunteerService(store, now), (request) => gateway.hostOf(request)),
+    ...accountRoutes(account),
+    ...accessRoutes({ store, connections, audit, now, secure }),
     ...optimizerRoutes(optimizer),
     ...metaRoutes(() => document),
   ];
   const document = openApiDocument(routes);
-  const rest = createRest({ routes, store, log, now });
-  const uploads = createUploads({ store, files: services.files, folder: config.dataFolder, now });
+  const rest = createRest({ routes, store, admission, log, now });
 
   return {
     store,
@@ -232,7 +247,11 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     rest,
     uploads,
     embed: { store, ticketSecret: await loadSecret(store, TICKET_SECRET), now },
+    callers: access.callers,
+    connections,
+    authHandler: access.authHandler,
     firstKey,
+    adminToken: await offerAdminToken(store),
     async resume() {
       const { stages, leases } = await dispatcher.restore();
       if (stages > 0) log.info({ stages, leases }, "took up open stages");

@@ -30,6 +30,10 @@ if (running.firstKey) {
   console.log(`API key ${running.firstKey}`);
   console.log("  shown this once: keep it. It signs in to the dashboard and is the bearer token of the API.");
 }
+if (running.adminLink) {
+  console.log(`Admin link ${running.adminLink}`);
+  console.log("  whoever signs up there first operates this server. A new one is printed at every start until then.");
+}
 console.log(`Flux runs at ${running.url}`);
 console.log(`  donate     ${running.url}/donate`);
 console.log(`  dashboard  ${running.url}/dashboard`);

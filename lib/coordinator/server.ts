@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { AUTH_PREFIX } from "./accounts/auth.ts";
 import type { Config } from "./config.ts";
 import type { Coordinator } from "./coordinator.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -31,6 +32,8 @@ export interface RunningServer {
   readonly firstKey: string | undefined;
   /** What happens to work: for tests and benchmarks. */
   readonly events: Dispatcher["events"];
+  /** Where to make the first admin's account; only while there is none. */
+  readonly adminLink: string | undefined;
   /** Stops taking work, lets running answers end, and closes everything. Resolves when nothing is left open. */
   readonly close: () => Promise<void>;
 }
@@ -57,6 +60,8 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     metrics: metrics.registry,
     store: parts.store,
     services: parts.services,
+    callers: parts.callers,
+    connections: parts.connections,
     routes: parts.routes,
     notReady: () => (phase === "ready" ? null : phase),
   };
@@ -89,7 +94,8 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     const embed = path === EMBED_PATH || path === CONFIRM_PATH ? await embedDocument(request, parts.embed) : null;
     setSecurityHeaders(request, response, path, config, embed?.frameAncestors ?? []);
     if (await answerProbe(request, response, path, { ...probes, metrics: metrics.registry })) return;
-    if (path.startsWith("/api/")) await parts.rest.answer(request, response);
+    if (path.startsWith(`${AUTH_PREFIX}/`)) await parts.authHandler(request, response);
+    else if (path.startsWith("/api/")) await parts.rest.answer(request, response);
     else if (path === UPLOADS_PATH || path.startsWith(`${UPLOADS_PATH}/`))
       await parts.uploads.answer(request, response);
     else if (path.startsWith(ARTEFACT_PREFIX)) await answerArtefact(request, response, path, parts);
@@ -117,6 +123,8 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     url,
     firstKey: parts.firstKey,
     events: parts.dispatcher.events,
+    // Behind a #, which browsers do not send: the token ends in no log.
+    adminLink: parts.adminToken === undefined ? undefined : `${url}/sign-up#admin=${parts.adminToken}`,
     close: async () => {
       phase = "draining";
       // Donors' sockets count as open connections of the server: it is closed when the gateway has let them go.

@@ -29,6 +29,10 @@ export const VolunteerId = id("vol");
 export const TeamId = id("team");
 /** Lets its holder into a private group or a team. */
 export const JoinToken = id("join");
+export const UserId = id("usr");
+export const SessionId = id("ses");
+export const WebhookId = id("whk");
+export const DeliveryId = id("whd");
 
 export type FileId = z.infer<typeof FileId>;
 export type ModelId = z.infer<typeof ModelId>;
@@ -46,6 +50,10 @@ export type GroupId = z.infer<typeof GroupId>;
 export type VolunteerId = z.infer<typeof VolunteerId>;
 export type TeamId = z.infer<typeof TeamId>;
 export type JoinToken = z.infer<typeof JoinToken>;
+export type UserId = z.infer<typeof UserId>;
+export type SessionId = z.infer<typeof SessionId>;
+export type WebhookId = z.infer<typeof WebhookId>;
+export type DeliveryId = z.infer<typeof DeliveryId>;
 
 /** SHA-256 of an immutable artefact (model, program, stage spec), in lower-case hex. */
 export const Digest = z
@@ -73,6 +81,10 @@ interface IdTypes {
   vol: VolunteerId;
   team: TeamId;
   join: JoinToken;
+  usr: UserId;
+  ses: SessionId;
+  whk: WebhookId;
+  whd: DeliveryId;
 }
 
 /**

@@ -76,6 +76,49 @@ export const CUSTODY_LIMITS = {
   generations: 4,
 } as const;
 
+/** Accounts of people. */
+export const ACCOUNT_LIMITS = {
+  /** Long beats complicated (NIST SP 800-63B); the upper bound keeps hashing cheap for us. */
+  passwordCharsMin: 10,
+  passwordCharsMax: 128,
+  sessionSeconds: 30 * 24 * 3600,
+  keysPerTenant: 100,
+  webhooksPerTenant: 20,
+  /** Jobs of one account that have not ended: more would only wait behind each other. */
+  concurrentJobsPerTenant: 100,
+} as const;
+
+/** Requests in a window of `perSeconds`; counted for each API key or session, or for each address where there is neither. */
+export const RATE_LIMITS = {
+  /** A page or program that watches some jobs, each twice a second. */
+  read: { requests: 2_400, perSeconds: 60 },
+  write: { requests: 1_200, perSeconds: 60 },
+  /** What starts a thread or a plan: inspecting models, reading datasets, planning jobs. */
+  heavy: { requests: 240, perSeconds: 60 },
+  /** Without a key or session, or with a wrong one: an address may be a whole school. */
+  open: { requests: 600, perSeconds: 60 },
+  /** Signing in and up, and asking for a new password, by address. Hashing a password takes 50 ms of a core. */
+  signIn: { requests: 30, perSeconds: 60 },
+  /** For one e-mail address, from wherever: no list of common passwords gets far. */
+  signInPerEmail: { requests: 10, perSeconds: 600 },
+} as const;
+
+/** Webhooks. */
+export const WEBHOOK_LIMITS = {
+  urlChars: 2_048,
+  /** Who takes longer is asked again later. */
+  attemptMs: 10_000,
+  /** Of the answer, which nobody reads. */
+  answerBytes: 16 * KiB,
+  /** Deliveries under way at a time, all together and for one account. */
+  concurrent: 16,
+  concurrentPerTenant: 4,
+  /** An address that took nothing for this long is switched off, and its owner sees why. */
+  failingMs: 5 * 24 * 3600 * 1000,
+  /** Delivered and given up ones are kept this long for the log. */
+  keptMs: 30 * 24 * 3600 * 1000,
+} as const;
+
 /** Models as files. */
 export const MODEL_LIMITS = {
   modelBytes: 512 * MiB,

@@ -3,14 +3,16 @@
  * rest of the coordinator never casts. Times are milliseconds since 1970.
  */
 import { z } from "zod";
-import { Scope } from "#lib/protocol/api/access.ts";
+import { Role, Scope } from "#lib/protocol/api/access.ts";
 import { CreateJob, Custody, JobReport, JobStatus, MeasuredFidelity, Plan, Privacy } from "#lib/protocol/api/jobs.ts";
 import { FilePurpose, ModelFormat, ModelResource } from "#lib/protocol/api/uploads.ts";
+import { DeliveryState, WebhookEvent } from "#lib/protocol/api/webhooks.ts";
 import { DatasetDescription, DatasetFormat } from "#lib/protocol/datasets.ts";
 import { ERROR_CODES, type ErrorCode } from "#lib/protocol/errors.ts";
 import {
   ApiKeyId,
   DatasetId,
+  DeliveryId,
   Digest,
   DonorId,
   FileId,
@@ -20,12 +22,15 @@ import {
   type LeaseId,
   type MicrotaskId,
   ModelId,
+  SessionId,
   SiteId,
   SiteKey,
   StageId,
   TeamId,
   TenantId,
+  UserId,
   VolunteerId,
+  WebhookId,
 } from "#lib/protocol/ids.ts";
 import { Artefact, KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
 import { ObjectName } from "./objects.ts";
@@ -36,8 +41,93 @@ const AnyErrorCode = z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode
 
 // ---------------------------------------------------------------- tenants and what they bring
 
-export const TenantRecord = z.object({ id: TenantId, name: z.string(), createdAtMs: atMs });
+/** What one tenant may hold; what is left out is as in lib/protocol/limits.ts. */
+export const TenantQuotas = z.object({
+  jobs: count.optional(),
+  concurrentJobs: count.optional(),
+  files: count.optional(),
+  bytes: count.optional(),
+});
+export type TenantQuotas = z.infer<typeof TenantQuotas>;
+
+export const TenantRecord = z.object({
+  id: TenantId,
+  name: z.string(),
+  createdAtMs: atMs,
+  quotas: TenantQuotas.nullable().transform((quotas) => quotas ?? {}),
+  suspendedAtMs: atMs.nullable(),
+});
 export type TenantRecord = z.infer<typeof TenantRecord>;
+export type NewTenant = Pick<TenantRecord, "id" | "name" | "createdAtMs">;
+
+export const UserRecord = z.object({
+  id: UserId,
+  tenantId: TenantId,
+  role: Role,
+  name: z.string(),
+  email: z.string(),
+  emailVerified: z.boolean(),
+  createdAt: z.date(),
+});
+export type UserRecord = z.infer<typeof UserRecord>;
+
+/** Its token, which signs a browser in, is read by better-auth alone. */
+export const SessionRecord = z.object({
+  id: SessionId,
+  userId: UserId,
+  ipAddress: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  createdAt: z.date(),
+  expiresAt: z.date(),
+});
+export type SessionRecord = z.infer<typeof SessionRecord>;
+
+/** One line of the audit log. `detail` holds ids, names of things and numbers; no secrets, nothing of a person. */
+export const AuditRecord = z.object({
+  id: z.int(),
+  atMs,
+  action: z.string(),
+  actor: z.string(),
+  tenantId: TenantId.nullable(),
+  target: z.string().nullable(),
+  detail: z.record(z.string(), z.unknown()),
+  address: z.string().nullable(),
+});
+export type AuditRecord = z.infer<typeof AuditRecord>;
+
+export const WebhookRecord = z.object({
+  id: WebhookId,
+  tenantId: TenantId,
+  url: z.string(),
+  description: z.string(),
+  events: z.array(WebhookEvent),
+  secret: z.string(),
+  failingSinceMs: atMs.nullable(),
+  disabledAtMs: atMs.nullable(),
+  disabledWhy: z.string().nullable(),
+  createdAtMs: atMs,
+});
+export type WebhookRecord = z.infer<typeof WebhookRecord>;
+
+/** One event for one address, until it was taken or given up. */
+export const DeliveryRecord = z.object({
+  id: DeliveryId,
+  tenantId: TenantId,
+  /** Null: the job's own address. */
+  webhookId: WebhookId.nullable(),
+  jobId: JobId,
+  url: z.string(),
+  event: WebhookEvent,
+  body: z.string(),
+  state: DeliveryState,
+  attempts: count,
+  nextAttemptAtMs: atMs.nullable(),
+  lastStatus: z.int().nullable(),
+  lastError: z.string().nullable(),
+  lastAttemptAtMs: atMs.nullable(),
+  createdAtMs: atMs,
+});
+export type DeliveryRecord = z.infer<typeof DeliveryRecord>;
 
 export const ApiKeyRecord = z.object({
   id: ApiKeyId,

@@ -9,11 +9,13 @@
  * group commits; its methods that return nothing are written behind in call order: a crash may lose the last
  * milliseconds of them, never one that an awaited later write followed.
  */
+import type { BetterAuthOptions } from "better-auth";
 import type { JobStatus } from "#lib/protocol/api/jobs.ts";
 import type { ErrorCode } from "#lib/protocol/errors.ts";
 import type {
   ApiKeyId,
   DatasetId,
+  DeliveryId,
   Digest,
   DonorId,
   FileId,
@@ -23,19 +25,24 @@ import type {
   LeaseId,
   MicrotaskId,
   ModelId,
+  SessionId,
   SiteId,
   SiteKey,
   StageId,
   TeamId,
   TenantId,
+  UserId,
   VolunteerId,
+  WebhookId,
 } from "#lib/protocol/ids.ts";
 import type { Artefact, RuntimeId } from "#lib/protocol/stage.ts";
 import type {
   ApiKeyRecord,
+  AuditRecord,
   BatchRecord,
   Contribution,
   DatasetRecord,
+  DeliveryRecord,
   DonorRecord,
   FileRecord,
   GroupRecord,
@@ -45,17 +52,22 @@ import type {
   LeaseRecord,
   MicrotaskRecord,
   ModelRecord,
+  NewTenant,
   ObservationRecord,
   RefusalRecord,
   ResultBody,
   ResultRecord,
+  SessionRecord,
   SiteRecord,
   StageRecord,
   StageState,
   TeamRecord,
+  TenantQuotas,
   TenantRecord,
   UnitRange,
+  UserRecord,
   VolunteerRecord,
+  WebhookRecord,
 } from "./records.ts";
 
 /** The coordinator itself, which may see every tenant's things. */
@@ -170,12 +182,53 @@ export interface JobInsight {
   };
   readonly refused: readonly { readonly code: ErrorCode; readonly results: number }[];
 }
+/** What one attempt at a delivery came to. */
+export type DeliveryOutcome = Pick<
+  DeliveryRecord,
+  "state" | "nextAttemptAtMs" | "lastStatus" | "lastError" | "lastAttemptAtMs"
+>;
 
 export interface Store {
   readonly tenants: {
-    insert(record: TenantRecord): Promise<void>;
+    insert(record: NewTenant): Promise<void>;
+    /** @throws FluxError not_found */
     get(id: TenantId): Promise<TenantRecord>;
     count(): Promise<number>;
+    /** The operator's own: the one that the first start made. */
+    oldest(): Promise<TenantRecord | undefined>;
+    /** By id. */
+    list(page: PageRequest<TenantId>): Promise<Page<TenantRecord>>;
+    setQuotas(id: TenantId, quotas: TenantQuotas): Promise<void>;
+    setSuspended(id: TenantId, atMs: number | null): Promise<void>;
+    /** With all of its rows; bytes outside the database are the caller's to delete before. */
+    remove(id: TenantId): Promise<void>;
+    /** The secret that signs deliveries to jobs' own addresses; `fresh` becomes it where there is none. */
+    webhookSecret(id: TenantId, fresh: string): Promise<string>;
+  };
+  readonly people: {
+    /** Users, sessions, credentials and verifications, as better-auth reads and writes them. */
+    readonly authDatabase: BetterAuthOptions["database"];
+    get(id: UserId): Promise<UserRecord | undefined>;
+    ofTenant(tenantId: TenantId): Promise<readonly UserRecord[]>;
+    /** How many there are. */
+    admins(): Promise<number>;
+    becomeAdmin(id: UserId, tenantId: TenantId): Promise<void>;
+    hasPassword(id: UserId): Promise<boolean>;
+    /** Those that are valid, newest first. */
+    sessions(userId: UserId, nowMs: number): Promise<readonly SessionRecord[]>;
+    /** @throws FluxError not_found, also when it is another person's */
+    removeSession(userId: UserId, id: SessionId): Promise<void>;
+    removeExpired(nowMs: number): Promise<void>;
+  };
+  readonly audit: {
+    /** Written behind; never changed or deleted afterwards. */
+    add(record: Omit<AuditRecord, "id">): void;
+    /** Newest first. */
+    list(page: {
+      readonly limit: number;
+      readonly before?: number | undefined;
+      readonly tenantId?: TenantId | undefined;
+    }): Promise<Page<AuditRecord>>;
   };
   readonly apiKeys: {
     insert(record: ApiKeyRecord): Promise<void>;
@@ -186,8 +239,39 @@ export interface Store {
     /** Written behind. */
     touch(id: ApiKeyId, atMs: number): void;
   };
+  readonly webhooks: OwnedNoun<WebhookRecord, WebhookId> & {
+    count(tenantId: TenantId): Promise<number>;
+    enabled(tenantId: TenantId): Promise<readonly WebhookRecord[]>;
+    mark(
+      id: WebhookId,
+      marks: Partial<Pick<WebhookRecord, "failingSinceMs" | "disabledAtMs" | "disabledWhy">>,
+    ): Promise<void>;
+  };
+  readonly deliveries: {
+    get(caller: Caller, id: DeliveryId): Promise<DeliveryRecord>;
+    list(
+      caller: Caller,
+      page: PageRequest<DeliveryId>,
+      filter: { readonly webhookId?: WebhookId | undefined; readonly jobId?: JobId | undefined },
+    ): Promise<Page<DeliveryRecord>>;
+    /** The last job event that deliveries were made of; undefined before the first. */
+    cursor(): Promise<number | undefined>;
+    /** In one transaction: the deliveries, and the cursor after the event that they come from. */
+    enqueue(records: readonly DeliveryRecord[], cursor: number): Promise<void>;
+    /** Whose next attempt is due, longest first, without those of some tenants. */
+    due(nowMs: number, limit: number, notOf: readonly TenantId[]): Promise<readonly DeliveryRecord[]>;
+    nextDueAtMs(): Promise<number | undefined>;
+    attempted(id: DeliveryId, outcome: DeliveryOutcome): Promise<void>;
+    /** @throws FluxError not_found; conflict while it is pending */
+    again(caller: Caller, id: DeliveryId, atMs: number): Promise<DeliveryRecord>;
+    /** Its webhook was switched off. */
+    dropPending(webhookId: WebhookId, why: string): Promise<void>;
+    removeOlderThan(atMs: number): Promise<void>;
+  };
   readonly files: OwnedNoun<FileRecord, FileId> & {
     usage(tenantId: TenantId): Promise<{ readonly files: number; readonly bytes: number }>;
+    /** @throws FluxError quota_exceeded where the tenant would hold more than that */
+    insertWithin(record: FileRecord, quota: { readonly files: number; readonly bytes: number }): Promise<void>;
     /** Does anything still point at this blob? (files, models, artefacts of stages) */
     refersTo(digest: Digest): Promise<boolean>;
   };
@@ -197,12 +281,15 @@ export interface Store {
     listByStatus(caller: Caller, status: JobStatus, page: PageRequest<JobId>): Promise<Page<JobRecord>>;
     /** Every job that is not completed, failed or canceled, oldest first. */
     unfinished(): Promise<readonly JobRecord[]>;
-    count(tenantId: TenantId): Promise<number>;
+    usage(tenantId: TenantId): Promise<{ readonly jobs: number; readonly concurrentJobs: number }>;
+    /** @throws FluxError quota_exceeded where the tenant would hold more than that */
+    insertWithin(record: JobRecord, quota: { readonly jobs: number; readonly concurrentJobs: number }): Promise<void>;
     /**
-     * Changes a job, but only when its status is one of `from`.
+     * Changes a job, but only when its status is one of `from`. A change of status is a durable event too, in the same
+     * transaction.
      * @returns the changed job, or undefined where its status was another
      */
-    change(id: JobId, from: readonly JobStatus[], change: JobChange): Promise<JobRecord | undefined>;
+    change(id: JobId, from: readonly JobStatus[], change: JobChange, atMs: number): Promise<JobRecord | undefined>;
     progress(id: JobId): Promise<JobProgress>;
     /** Reads every row of the job's microtasks: not for the hot path. */
     insight(id: JobId, steps: number): Promise<JobInsight>;
@@ -211,6 +298,10 @@ export interface Store {
     append(jobId: JobId, type: string, data: unknown, atMs: number): Promise<JobEventRecord>;
     /** Events of a job after an id, oldest first. */
     after(jobId: JobId, afterId: number, limit: number): Promise<readonly JobEventRecord[]>;
+    /** Events of all jobs after an id, oldest first. */
+    afterOfAll(afterId: number, limit: number): Promise<readonly JobEventRecord[]>;
+    /** The id of the newest; 0 where there is none. */
+    newest(): Promise<number>;
   };
   readonly idempotency: {
     /** Claims the key, or answers what holds it. */

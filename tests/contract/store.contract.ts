@@ -133,12 +133,12 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
 
     describe("jobs", () => {
       it("changes a job only from the states that were named", async () => {
-        const changed = await store.jobs.change(mine.job.id, ["queued"], { status: "running", startedAtMs: 5 });
+        const changed = await store.jobs.change(mine.job.id, ["queued"], { status: "running", startedAtMs: 5 }, 5);
         expect(changed).toMatchObject({ status: "running", startedAtMs: 5 });
-        expect(await store.jobs.change(mine.job.id, ["queued"], { status: "failed" })).toBeUndefined();
+        expect(await store.jobs.change(mine.job.id, ["queued"], { status: "failed" }, 6)).toBeUndefined();
         expect((await store.jobs.get(SYSTEM, mine.job.id)).status).toBe("running");
         expect((await store.jobs.unfinished()).map(({ id }) => id)).toEqual([mine.job.id]);
-        await store.jobs.change(mine.job.id, ["running"], { status: "completed", completedAtMs: 9 });
+        await store.jobs.change(mine.job.id, ["running"], { status: "completed", completedAtMs: 9 }, 9);
         expect(await store.jobs.unfinished()).toEqual([]);
       });
 

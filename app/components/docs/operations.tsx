@@ -7,6 +7,7 @@ const METHOD_TONES: Record<Route["method"], string> = {
   GET: "text-good",
   POST: "text-accent",
   PUT: "text-accent",
+  PATCH: "text-accent",
   DELETE: "text-bad",
 };
 

@@ -39,6 +39,8 @@ export interface LifecycleOptions {
   readonly restart: (job: JobRecord) => Promise<void>;
   /** The job has ended: what only its work needed can go. */
   readonly ended: (job: JobRecord) => Promise<void>;
+  /** Its status is another one now, durably: webhooks hear of it. */
+  readonly changed: (job: JobRecord) => void;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -83,7 +85,7 @@ export class JobLifecycle {
 
   /** The plan is made, but worse than its submitter wants: the job ends with the plan to look at. */
   async refuse(jobId: JobId, plan: JobRecord["plan"], error: unknown): Promise<void> {
-    await this.#options.store.jobs.change(jobId, ["planning"], { plan });
+    await this.#options.store.jobs.change(jobId, ["planning"], { plan }, this.#options.now());
     await this.fail(jobId, error);
   }
 
@@ -170,10 +172,10 @@ export class JobLifecycle {
 
   async #change(jobId: JobId, from: readonly JobStatus[], change: JobChange): Promise<JobRecord | undefined> {
     const { store, now } = this.#options;
-    const changed = await store.jobs.change(jobId, from, change);
+    const changed = await store.jobs.change(jobId, from, change, now());
     if (!changed) return undefined;
-    await store.jobEvents.append(jobId, changed.status, { error: changed.error }, now());
     this.touch(jobId);
+    this.#options.changed(changed);
     if (isEnded(changed.status)) {
       this.#running.delete(jobId);
       this.background(jobId, () => this.#options.ended(changed));

@@ -63,8 +63,10 @@ async function writeDescription(objects: ObjectStore, jobId: JobId, description:
 /** Result rows read at once; each carries up to a payload of bytes. */
 const PAGE = 16;
 
+export const outputsFolder = (jobId: JobId): ObjectName => ObjectName.parse(`outputs/${jobId}`);
+
 export function resultsName(jobId: JobId, version: number, part: string): ObjectName {
-  return ObjectName.parse(`outputs/${jobId}/${version}/${part}`);
+  return ObjectName.parse(`${outputsFolder(jobId)}/${version}/${part}`);
 }
 export const outputPart = (index: number): string => `output${index}`;
 

@@ -61,7 +61,8 @@ export async function readMultipart<Taken>(
         truncated = true;
       });
       const source = (async function* () {
-        for await (const chunk of file) yield chunk as Uint8Array;
+        // A reader that stops early leaves the stream whole: the rest is read past, so that the answer can be sent.
+        for await (const chunk of file.iterator({ destroyOnReturn: false })) yield chunk as Uint8Array;
         if (truncated) throw tooLarge();
       })();
       taken = take({ fields, filename: filename || "unnamed", source });

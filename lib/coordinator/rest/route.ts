@@ -38,7 +38,7 @@ export interface Asked<Params, Query, Body> extends Connection {
 
 /** `multipart` and `bytes` are read by the handler, as a stream. */
 export type BodyKind = "none" | "json" | "multipart" | "bytes";
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface RouteText {
   readonly method: Method;
@@ -54,6 +54,8 @@ export interface RouteText {
   readonly bodyKind?: BodyKind;
   /** The fields of a multipart body, for the document; the handler reads them. */
   readonly form?: z.ZodObject;
+  /** Starts a thread or a plan: counted by the rate limit for such. */
+  readonly heavy?: boolean;
   /** Honours Idempotency-Key. */
   readonly idempotent?: boolean;
   /** 200 where left out. */

@@ -11,7 +11,7 @@ import { UPLOAD_LIMITS } from "#lib/protocol/limits.ts";
 import type { Store } from "#lib/storage/store.ts";
 import { type Identity, requireScope } from "../identity.ts";
 import type { Log } from "../log.ts";
-import { callerOf } from "./caller.ts";
+import type { Admission } from "./admission.ts";
 import { readJsonBody } from "./json-body.ts";
 import { problemOf, sendProblem } from "./problem.ts";
 import { isStream, type JsonAnswer, type Route, type StreamAnswer } from "./route.ts";
@@ -21,6 +21,7 @@ export const API_PREFIX = "/api/v1";
 export interface RestOptions {
   readonly routes: readonly Route[];
   readonly store: Store;
+  readonly admission: Admission;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -35,7 +36,7 @@ interface Match {
   readonly params: Record<string, string>;
 }
 
-export function createRest({ routes, store, log, now }: RestOptions): Rest {
+export function createRest({ routes, store, admission, log, now }: RestOptions): Rest {
   const compiled = routes.map((route) => ({ route, pattern: compilePath(route.path) }));
 
   function find(method: string, path: string): Match {
@@ -55,14 +56,19 @@ export function createRest({ routes, store, log, now }: RestOptions): Rest {
     const gone = new AbortController();
     response.on("close", () => gone.abort());
     response.setHeader("Cache-Control", "no-store");
+    let done = () => {};
     try {
       const url = new URL(request.url ?? "/", "http://localhost");
       if (!url.pathname.startsWith(`${API_PREFIX}/`)) {
         throw new FluxError("not_found", `The API is at ${API_PREFIX}. See /docs.`);
       }
       const { route, params } = find(request.method ?? "GET", url.pathname.slice(API_PREFIX.length));
-      const caller = route.scope === null ? null : await callerOf(request, store, now());
-      if (caller && route.scope !== null) requireScope(caller, route.scope);
+      let caller: Identity | null = null;
+      if (route.scope === null) await admission.admitStranger(request, response);
+      else {
+        ({ caller, done } = await admission.admit(request, response, limitOf(route)));
+        requireScope(caller, route.scope);
+      }
       const body = route.bodyKind === "json" ? await readJsonBody(request) : undefined;
       const asked = {
         params,
@@ -79,6 +85,8 @@ export function createRest({ routes, store, log, now }: RestOptions): Rest {
     } catch (error) {
       if (gone.signal.aborted && !response.headersSent) return;
       fail(request, response, error);
+    } finally {
+      done();
     }
   }
 
@@ -144,6 +152,11 @@ export function createRest({ routes, store, log, now }: RestOptions): Rest {
   }
 
   return { answer };
+}
+
+function limitOf(route: Route): "read" | "write" | "heavy" {
+  if (route.method === "GET") return "read";
+  return route.heavy ? "heavy" : "write";
 }
 
 class MethodNotAllowed extends FluxError {

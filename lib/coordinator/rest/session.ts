@@ -1,7 +1,7 @@
 /**
- * Where a request's credential comes from: the Authorization header of programs, or the cookie of a browser that signed
- * in with an API key. The cookie is HttpOnly and SameSite=Strict, and requests that rely on it must come from our own
- * pages. Accounts will add their own session beside this one.
+ * Credentials as they stand in a request, and where it comes from. Programs send their key in the Authorization header.
+ * Browsers send a cookie: of a person's session (accounts/auth.ts), or the one here that holds an API key, for servers
+ * that are used without accounts. Cookies are HttpOnly, and requests that rely on them must come from our own pages.
  */
 import type { IncomingMessage } from "node:http";
 import { FluxError } from "#lib/protocol/errors.ts";
@@ -9,20 +9,13 @@ import { FluxError } from "#lib/protocol/errors.ts";
 export const SESSION_COOKIE = "flux_session";
 const SESSION_SECONDS = 30 * 24 * 3600;
 
-export interface Credential {
-  readonly from: "header" | "cookie";
-  readonly key: string;
-}
-
-export function credentialOf(request: Pick<IncomingMessage, "headers">): Credential | undefined {
+/** @throws FluxError unauthenticated where there is an Authorization header of another kind */
+export function bearerOf(request: Pick<IncomingMessage, "headers">): string | undefined {
   const header = request.headers.authorization;
-  if (header !== undefined) {
-    const bearer = /^Bearer +(\S+)$/i.exec(header);
-    if (!bearer) throw new FluxError("unauthenticated", "Send the key as: Authorization: Bearer flux_sk_…");
-    return { from: "header", key: bearer[1] ?? "" };
-  }
-  const key = cookieOf(request.headers.cookie ?? "", SESSION_COOKIE);
-  return key ? { from: "cookie", key } : undefined;
+  if (header === undefined) return undefined;
+  const bearer = /^Bearer +(\S+)$/i.exec(header);
+  if (!bearer) throw new FluxError("unauthenticated", "Send the key as: Authorization: Bearer flux_sk_…");
+  return bearer[1];
 }
 
 export function cookieOf(header: string, name: string): string | undefined {
@@ -31,11 +24,6 @@ export function cookieOf(header: string, name: string): string | undefined {
     if (key === name) return value;
   }
   return undefined;
-}
-
-/** A request that relies on the cookie and changes something must come from our own pages. */
-export function checkSameOrigin(request: Pick<IncomingMessage, "headers" | "method">): void {
-  if (request.method !== "GET") requireOwnPage(request);
 }
 
 /** A browser says on every request where it comes from; programs without these headers cannot ride on anyone's cookie. */

@@ -10,11 +10,13 @@ import { FileStore } from "@tus/file-store";
 import { Server } from "@tus/server";
 import { FilePurpose } from "#lib/protocol/api/uploads.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
+import type { TenantId } from "#lib/protocol/ids.ts";
 import { UPLOAD_LIMITS } from "#lib/protocol/limits.ts";
 import type { Store } from "#lib/storage/store.ts";
 import { type Identity, requireScope } from "../identity.ts";
+import { quotasOf } from "../quotas.ts";
 import type { FileService } from "../services/files.ts";
-import { callerOf } from "./caller.ts";
+import type { Admission } from "./admission.ts";
 import { problemOf, sendProblem } from "./problem.ts";
 
 export const UPLOADS_PATH = "/uploads";
@@ -23,11 +25,13 @@ export interface UploadsOptions {
   readonly store: Store;
   readonly files: FileService;
   readonly folder: string;
-  readonly now: () => number;
+  readonly admission: Admission;
 }
 
 export interface Uploads {
   readonly answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  /** Forgets what an account has begun and not finished. */
+  readonly removeAll: (tenantId: TenantId) => Promise<void>;
   readonly close: () => void;
 }
 
@@ -37,7 +41,7 @@ const METHODS = new Set(["POST", "HEAD", "PATCH", "DELETE", "OPTIONS"]);
 const KEPT_MS = 24 * 3600 * 1000;
 const SWEEP_MS = 3600 * 1000;
 
-export function createUploads({ store, files, folder, now }: UploadsOptions): Uploads {
+export function createUploads({ store, files, folder, admission }: UploadsOptions): Uploads {
   const caller = new AsyncLocalStorage<Identity>();
   const datastore = new FileStore({ directory: join(folder, "uploads"), expirationPeriodInMilliseconds: KEPT_MS });
 
@@ -64,9 +68,13 @@ export function createUploads({ store, files, folder, now }: UploadsOptions): Up
       const { filename, purpose } = upload.metadata ?? {};
       checkPurpose(purpose);
       const usage = await store.files.usage(current().tenantId);
-      if (usage.bytes + (upload.size ?? 0) > UPLOAD_LIMITS.bytesPerTenant) {
+      const quota = await quotasOf(store, current().tenantId);
+      if (usage.bytes + (upload.size ?? 0) > quota.bytes) {
         throw refusal(
-          new FluxError("quota_exceeded", "The file does not fit into the account's space: delete some files."),
+          new FluxError(
+            "quota_exceeded",
+            `This account may have ${quota.bytes} bytes of files, and has ${usage.bytes}: delete some.`,
+          ),
         );
       }
       return { metadata: { filename: filename ?? "unnamed", purpose: purpose ?? "", tenant: current().tenantId } };
@@ -102,11 +110,21 @@ export function createUploads({ store, files, folder, now }: UploadsOptions): Up
         }
         // It would turn an allowed method into another one behind the checks above.
         delete request.headers["x-http-method-override"];
-        const identity = await callerOf(request, store, now());
-        requireScope(identity, "jobs:write");
-        await caller.run(identity, () => tus.handle(request, response));
+        const admitted = await admission.admit(request, response, "write");
+        try {
+          requireScope(admitted.caller, "jobs:write");
+          await caller.run(admitted.caller, () => tus.handle(request, response));
+        } finally {
+          admitted.done();
+        }
       } catch (error) {
         sendProblem(request, response, problemOf(error));
+      }
+    },
+    async removeAll(tenantId) {
+      for (const id of (await datastore.configstore.list?.()) ?? []) {
+        const upload = await datastore.getUpload(id).catch(() => undefined);
+        if (upload?.metadata?.tenant === tenantId) await datastore.remove(id).catch(() => {});
       }
     },
     close: () => clearInterval(sweep),

@@ -8,6 +8,7 @@ import type { BlobStore, ByteSource } from "#lib/storage/objects.ts";
 import type { FileRecord } from "#lib/storage/records.ts";
 import type { Page, PageRequest, Store } from "#lib/storage/store.ts";
 import type { Identity } from "../identity.ts";
+import { quotasOf } from "../quotas.ts";
 import { cleanName } from "./names.ts";
 
 export interface NewFile {
@@ -27,12 +28,16 @@ export interface FileService {
 export function createFileService(store: Store, blobs: BlobStore, now: () => number): FileService {
   async function checkQuota(caller: Identity): Promise<number> {
     const usage = await store.files.usage(caller.tenantId);
-    if (usage.files >= UPLOAD_LIMITS.filesPerTenant) {
-      throw new FluxError("quota_exceeded", `You hold ${usage.files} files, which is the limit: delete some.`);
+    const quota = await quotasOf(store, caller.tenantId);
+    if (usage.files >= quota.files) {
+      throw new FluxError("quota_exceeded", `This account may have ${quota.files} files, and has them: delete some.`);
     }
-    const left = UPLOAD_LIMITS.bytesPerTenant - usage.bytes;
-    if (left <= 0) throw new FluxError("quota_exceeded", "Your files use up the account's space: delete some.");
-    return left;
+    const left = quota.bytes - usage.bytes;
+    if (left > 0) return left;
+    throw new FluxError(
+      "quota_exceeded",
+      `This account may have ${quota.bytes} bytes of files, and has ${usage.bytes}: delete some.`,
+    );
   }
 
   /** A blob may be shared with other files; it goes when nothing points at it any more. */
@@ -43,7 +48,13 @@ export function createFileService(store: Store, blobs: BlobStore, now: () => num
   return {
     async create(caller, file) {
       const left = await checkQuota(caller);
-      const blob = await blobs.put(file.source, { maxBytes: Math.min(left, UPLOAD_LIMITS.uploadBytes) });
+      const blob = await blobs
+        .put(file.source, { maxBytes: Math.min(left, UPLOAD_LIMITS.uploadBytes) })
+        .catch((error: unknown) => {
+          const full =
+            error instanceof FluxError && error.code === "payload_too_large" && left < UPLOAD_LIMITS.uploadBytes;
+          throw full ? outOfSpace(left) : error;
+        });
       try {
         const purpose = file.purpose();
         if (blob.bytes === 0) throw new FluxError("invalid_request", "The file is empty: nothing was sent.");
@@ -59,7 +70,8 @@ export function createFileService(store: Store, blobs: BlobStore, now: () => num
           sha256: blob.digest,
           createdAtMs: now(),
         };
-        await store.files.insert(record);
+        // Another upload may have ended in between: what counts is decided where the row is written.
+        await store.files.insertWithin(record, await quotasOf(store, caller.tenantId));
         return fileResource(record);
       } catch (error) {
         await dropBlob(blob.digest);
@@ -77,6 +89,13 @@ export function createFileService(store: Store, blobs: BlobStore, now: () => num
       await dropBlob(sha256);
     },
   };
+}
+
+function outOfSpace(left: number): FluxError {
+  return new FluxError(
+    "quota_exceeded",
+    `The file does not fit: this account has ${left} bytes left. Delete some files, or ask the operator for more.`,
+  );
 }
 
 function fileResource(record: FileRecord): FileResource {

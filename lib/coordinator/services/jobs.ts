@@ -5,7 +5,6 @@ import type { CreateJob, DryRun, JobReport, JobResource, JobStatus, ResultFormat
 import { viewOf } from "#lib/protocol/decode.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
-import { UPLOAD_LIMITS } from "#lib/protocol/limits.ts";
 import { StageSpec } from "#lib/protocol/stage.ts";
 import { bytesPerRecord } from "#lib/protocol/tensors.ts";
 import { freshId } from "#lib/storage/ids.ts";
@@ -22,10 +21,12 @@ import { type EncryptedPlanning, planEncryptedJob } from "../jobs/plan-encrypted
 import { type PublicPlanning, planPublic } from "../jobs/plan-public.ts";
 import { planSealedJob, type SealedPlanning } from "../jobs/plan-sealed.ts";
 import type { ModelProbe } from "../jobs/probe.ts";
+import { removeJob } from "../jobs/remove.ts";
 import { jobReport } from "../jobs/report.ts";
 import { assembleEncrypted, assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
 import { jobResource } from "../jobs/view.ts";
 import type { Log } from "../log.ts";
+import { quotasOf } from "../quotas.ts";
 import type { WorkQueue } from "../work.ts";
 
 export interface JobServiceOptions {
@@ -38,6 +39,8 @@ export interface JobServiceOptions {
   readonly submitted: SubmittedJobs;
   /** The disk object store's folder. */
   readonly objectsFolder: string;
+  /** Some job's status is another one now. */
+  readonly jobChanged: () => void;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -76,6 +79,7 @@ export class JobService {
       ended: async (job) => {
         await this.#keeperOf(job)?.forget(job.id);
       },
+      changed: () => options.jobChanged(),
       log: options.log,
       now: options.now,
     });
@@ -116,9 +120,6 @@ export class JobService {
 
   async #insert(caller: Identity, request: CreateJob, { models, dataset }: Ingredients): Promise<JobRecord> {
     const { store, now } = this.#options;
-    if ((await store.jobs.count(caller.tenantId)) >= UPLOAD_LIMITS.jobsPerTenant) {
-      throw new FluxError("quota_exceeded", `You have ${UPLOAD_LIMITS.jobsPerTenant} jobs: delete some old ones.`);
-    }
     const job: JobRecord = {
       id: freshId("job"),
       tenantId: caller.tenantId,
@@ -135,7 +136,7 @@ export class JobService {
       startedAtMs: null,
       completedAtMs: null,
     };
-    await store.jobs.insert(job);
+    await store.jobs.insertWithin(job, await quotasOf(store, caller.tenantId));
     return job;
   }
 
@@ -171,6 +172,11 @@ export class JobService {
 
   async cancel(caller: Identity, id: JobId): Promise<JobResource> {
     return this.#resource(await this.lifecycle.cancel(await this.#options.store.jobs.get(caller.tenantId, id)));
+  }
+
+  /** With its results. @throws FluxError conflict while it has not ended */
+  async remove(caller: Identity, id: JobId): Promise<void> {
+    await removeJob(this.#options, await this.#options.store.jobs.get(caller.tenantId, id));
   }
 
   /** @throws FluxError conflict while there are none */

@@ -1,10 +1,9 @@
 /** The store on SQLite: one file, one writer, better-sqlite3. Nouns that need more than a few lines have their own files. */
-import { and, asc, count, desc, eq, gt, inArray, lt, notInArray, sql, sum } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, inArray, lt, max, notInArray, sum } from "drizzle-orm";
 import * as t from "#drizzle/schema.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { DatasetId, FileId, JobId, ModelId } from "#lib/protocol/ids.ts";
+import type { DatasetId, FileId, JobId, ModelId, TenantId } from "#lib/protocol/ids.ts";
 import {
-  ApiKeyRecord,
   DatasetRecord,
   DonorRecord,
   FileRecord,
@@ -13,9 +12,9 @@ import {
   JobRecord,
   ModelRecord,
   ObservationRecord,
-  TenantRecord,
 } from "../records.ts";
 import type { Store } from "../store.ts";
+import { sqliteApiKeys, sqliteAudit, sqlitePeople, sqliteTenants } from "./accounts.ts";
 import { type OpenDatabase, openDatabase } from "./database.ts";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 import { sqliteInsight } from "./insight.ts";
@@ -23,6 +22,7 @@ import { owned } from "./owned.ts";
 import { groups, sites, volunteers } from "./partners.ts";
 import { sqliteProgress } from "./progress.ts";
 import { sqliteStages } from "./stages.ts";
+import { sqliteDeliveries, sqliteWebhooks } from "./webhooks.ts";
 import { sqliteWork } from "./work.ts";
 
 const ENDED = ["completed", "failed", "canceled"] as const;
@@ -37,8 +37,12 @@ export function openSqliteStore(path: string, options: GroupCommitOptions = {}):
   const insight = sqliteInsight(sqlite);
 
   return {
-    tenants: tenants(database, commits),
-    apiKeys: apiKeys(database, commits),
+    tenants: sqliteTenants(database, commits),
+    people: sqlitePeople(database, commits),
+    audit: sqliteAudit(database, commits),
+    apiKeys: sqliteApiKeys(database, commits),
+    webhooks: sqliteWebhooks(database, commits),
+    deliveries: sqliteDeliveries(database, commits),
     files: files(database, commits),
     models: owned<ModelRecord, ModelId>(drizzle, commits, {
       noun: "model",
@@ -86,71 +90,33 @@ export function openSqliteStore(path: string, options: GroupCommitOptions = {}):
   };
 }
 
-function tenants({ drizzle }: OpenDatabase, commits: GroupCommit): Store["tenants"] {
-  return {
-    async insert(record) {
-      await commits.writeNow(() => drizzle.insert(t.tenants).values(record).run());
-    },
-    async get(id) {
-      const row = drizzle.select().from(t.tenants).where(eq(t.tenants.id, id)).get();
-      if (!row) throw new FluxError("not_found", `There is no account ${id}.`);
-      return TenantRecord.parse(row);
-    },
-    async count() {
-      return drizzle.select({ n: count() }).from(t.tenants).get()?.n ?? 0;
-    },
-  };
-}
-
-function apiKeys({ drizzle }: OpenDatabase, commits: GroupCommit): Store["apiKeys"] {
-  return {
-    async insert(record) {
-      await commits.writeNow(() => drizzle.insert(t.apiKeys).values(record).run());
-    },
-    async byHash(hash) {
-      const row = drizzle.select().from(t.apiKeys).where(eq(t.apiKeys.hash, hash)).get();
-      return row && ApiKeyRecord.parse(row);
-    },
-    async list(tenantId) {
-      const rows = drizzle
-        .select()
-        .from(t.apiKeys)
-        .where(eq(t.apiKeys.tenantId, tenantId))
-        .orderBy(desc(t.apiKeys.createdAtMs))
-        .all();
-      return rows.map((row) => ApiKeyRecord.parse(row));
-    },
-    async revoke(tenantId, id, atMs) {
-      const { changes } = await commits.writeNow(() =>
-        drizzle
-          .update(t.apiKeys)
-          .set({ revokedAtMs: sql`coalesce(${t.apiKeys.revokedAtMs}, ${atMs})` })
-          .where(and(eq(t.apiKeys.id, id), eq(t.apiKeys.tenantId, tenantId)))
-          .run(),
-      );
-      if (changes === 0) throw new FluxError("not_found", `There is no API key ${id} in this account.`);
-    },
-    touch(id, atMs) {
-      commits.post(() => drizzle.update(t.apiKeys).set({ lastUsedAtMs: atMs }).where(eq(t.apiKeys.id, id)).run());
-    },
-  };
-}
-
 function files({ drizzle }: OpenDatabase, commits: GroupCommit): Store["files"] {
+  const insert = (record: FileRecord) => drizzle.insert(t.files).values(record).run();
+  function usage(tenantId: TenantId) {
+    const row = drizzle
+      .select({ files: count(), bytes: sum(t.files.bytes).mapWith(Number) })
+      .from(t.files)
+      .where(eq(t.files.tenantId, tenantId))
+      .get();
+    return { files: row?.files ?? 0, bytes: row?.bytes ?? 0 };
+  }
   return {
     ...owned<FileRecord, FileId>(drizzle, commits, {
       noun: "file",
       table: t.files,
       parse: (row) => FileRecord.parse(row),
-      insert: (record) => drizzle.insert(t.files).values(record).run(),
+      insert,
     }),
     async usage(tenantId) {
-      const row = drizzle
-        .select({ files: count(), bytes: sum(t.files.bytes).mapWith(Number) })
-        .from(t.files)
-        .where(eq(t.files.tenantId, tenantId))
-        .get();
-      return { files: row?.files ?? 0, bytes: row?.bytes ?? 0 };
+      return usage(tenantId);
+    },
+    async insertWithin(record, quota) {
+      await commits.writeNow(() => {
+        const held = usage(record.tenantId);
+        checkQuota(held.files + 1, quota.files, "files");
+        checkQuota(held.bytes + record.bytes, quota.bytes, "bytes of files");
+        insert(record);
+      });
     },
     async refersTo(digest) {
       const holders = [
@@ -163,7 +129,24 @@ function files({ drizzle }: OpenDatabase, commits: GroupCommit): Store["files"] 
   };
 }
 
+/** @throws FluxError quota_exceeded */
+function checkQuota(wouldHold: number, limit: number, what: string): void {
+  if (wouldHold <= limit) return;
+  throw new FluxError(
+    "quota_exceeded",
+    `This account may have ${limit} ${what}, and this would make it ${wouldHold}. Delete some, or ask the operator for more.`,
+  );
+}
+
 function jobs({ drizzle }: OpenDatabase, commits: GroupCommit): Omit<Store["jobs"], "progress" | "insight"> {
+  const unfinished = notInArray(t.jobs.status, [...ENDED]);
+  function usage(tenantId: TenantId) {
+    const mine = eq(t.jobs.tenantId, tenantId);
+    return {
+      jobs: drizzle.select({ n: count() }).from(t.jobs).where(mine).get()?.n ?? 0,
+      concurrentJobs: drizzle.select({ n: count() }).from(t.jobs).where(and(mine, unfinished)).get()?.n ?? 0,
+    };
+  }
   const noun = owned<JobRecord, JobId>(drizzle, commits, {
     noun: "job",
     table: t.jobs,
@@ -176,26 +159,34 @@ function jobs({ drizzle }: OpenDatabase, commits: GroupCommit): Omit<Store["jobs
       return noun.page(caller, request, eq(t.jobs.status, status));
     },
     async unfinished() {
-      const rows = drizzle
-        .select()
-        .from(t.jobs)
-        .where(notInArray(t.jobs.status, [...ENDED]))
-        .orderBy(asc(t.jobs.createdAtMs))
-        .all();
+      const rows = drizzle.select().from(t.jobs).where(unfinished).orderBy(asc(t.jobs.createdAtMs)).all();
       return rows.map((row) => JobRecord.parse(row));
     },
-    async count(tenantId) {
-      return drizzle.select({ n: count() }).from(t.jobs).where(eq(t.jobs.tenantId, tenantId)).get()?.n ?? 0;
+    async usage(tenantId) {
+      return usage(tenantId);
     },
-    async change(id, from, change) {
-      const row = await commits.writeNow(() =>
-        drizzle
+    async insertWithin(record, quota) {
+      await commits.writeNow(() => {
+        const held = usage(record.tenantId);
+        checkQuota(held.jobs + 1, quota.jobs, "jobs");
+        checkQuota(held.concurrentJobs + 1, quota.concurrentJobs, "jobs that have not ended");
+        drizzle.insert(t.jobs).values(record).run();
+      });
+    },
+    async change(id, from, change, atMs) {
+      const row = await commits.writeNow(() => {
+        const changed = drizzle
           .update(t.jobs)
           .set({ id, ...change })
           .where(and(eq(t.jobs.id, id), inArray(t.jobs.status, [...from])))
           .returning()
-          .get(),
-      );
+          .get();
+        if (changed && change.status) {
+          const event = { jobId: id, type: change.status, data: { error: changed.error }, createdAtMs: atMs };
+          drizzle.insert(t.jobEvents).values(event).run();
+        }
+        return changed;
+      });
       return row && JobRecord.parse(row);
     },
   };
@@ -218,6 +209,19 @@ function jobEvents({ drizzle }: OpenDatabase, commits: GroupCommit): Store["jobE
         .limit(limit)
         .all();
       return rows.map((row) => JobEventRecord.parse(row));
+    },
+    async afterOfAll(afterId, limit) {
+      const { id } = t.jobEvents;
+      const rows = drizzle.select().from(t.jobEvents).where(gt(id, afterId)).orderBy(asc(id)).limit(limit).all();
+      return rows.map((row) => JobEventRecord.parse(row));
+    },
+    async newest() {
+      return (
+        drizzle
+          .select({ id: max(t.jobEvents.id) })
+          .from(t.jobEvents)
+          .get()?.id ?? 0
+      );
     },
   };
 }

@@ -6,18 +6,22 @@ import { FluxError } from "#lib/protocol/errors.ts";
 import { ApiKeyId } from "#lib/protocol/ids.ts";
 import type { ApiKeyRecord } from "#lib/storage/records.ts";
 import type { Store } from "#lib/storage/store.ts";
-import { createApiKey, identify } from "../../identity.ts";
+import type { Audit } from "../../audit.ts";
+import { actorId, createApiKey, hasScope, identify } from "../../identity.ts";
+import type { OpenConnections } from "../open-connections.ts";
 import { openRoute, type Route, route } from "../route.ts";
 import { endedSessionCookie, requireOwnPage, sessionCookie } from "../session.ts";
 
 export interface AccessOptions {
   readonly store: Store;
+  readonly connections: OpenConnections;
+  readonly audit: Audit;
   readonly now: () => number;
   /** Whether browsers reach this server by https. */
   readonly secure: boolean;
 }
 
-export function accessRoutes({ store, now, secure }: AccessOptions): Route[] {
+export function accessRoutes({ store, connections, audit, now, secure }: AccessOptions): Route[] {
   return [
     openRoute({
       method: "POST",
@@ -44,7 +48,7 @@ export function accessRoutes({ store, now, secure }: AccessOptions): Route[] {
       path: "/session",
       operation: "signOut",
       tag: "Access",
-      summary: "Sign this browser out",
+      summary: "Sign this browser out of an API key",
       answer: z.object({ signed_out: z.literal(true) }),
       handle: async ({ request }) => {
         requireOwnPage(request);
@@ -57,14 +61,30 @@ export function accessRoutes({ store, now, secure }: AccessOptions): Route[] {
       operation: "createApiKey",
       tag: "Access",
       summary: "Make an API key; it is shown once",
-      scope: "admin",
+      description: "A key never has more scopes than whoever makes it.",
+      scope: "account",
       bodyKind: "json",
       body: CreateApiKey,
       status: 201,
+      errors: ["quota_exceeded"],
       answer: NewApiKey,
-      handle: async ({ body }, caller) => ({
-        value: await createApiKey(store, caller.tenantId, body.name, body.scopes, now()),
-      }),
+      handle: async ({ body }, caller) => {
+        const beyond = body.scopes.filter((scope) => !hasScope(caller, scope));
+        if (beyond.length > 0) {
+          throw new FluxError("forbidden", `You cannot give what you do not have: ${beyond.join(", ")}.`, {
+            param: "scopes",
+          });
+        }
+        const made = await createApiKey(store, caller.tenantId, body.name, body.scopes, now());
+        audit.add({
+          action: "key.created",
+          actor: actorId(caller),
+          tenantId: caller.tenantId,
+          target: made.id,
+          detail: { scopes: body.scopes },
+        });
+        return { value: made };
+      },
     }),
     route({
       method: "GET",
@@ -72,7 +92,7 @@ export function accessRoutes({ store, now, secure }: AccessOptions): Route[] {
       operation: "listApiKeys",
       tag: "Access",
       summary: "List API keys",
-      scope: "admin",
+      scope: "account",
       answer: z.object({ object: z.literal("list"), data: z.array(ApiKeyResource) }),
       handle: async (_asked, caller) => {
         const keys = await store.apiKeys.list(caller.tenantId);
@@ -85,22 +105,25 @@ export function accessRoutes({ store, now, secure }: AccessOptions): Route[] {
       operation: "revokeApiKey",
       tag: "Access",
       summary: "Revoke an API key, at once",
-      scope: "admin",
+      description: "What it has open (streams of events, uploads, downloads) is cut off too.",
+      scope: "account",
       params: z.object({ key: ApiKeyId }),
       answer: Deleted,
       errors: ["conflict"],
       handle: async ({ params }, caller) => {
-        if (params.key === caller.keyId) {
+        if (caller.kind === "key" && params.key === caller.keyId) {
           throw new FluxError("conflict", "A key cannot revoke itself: use another one, so that one remains.");
         }
         await store.apiKeys.revoke(caller.tenantId, params.key, now());
+        connections.end(params.key);
+        audit.add({ action: "key.revoked", actor: actorId(caller), tenantId: caller.tenantId, target: params.key });
         return { value: { id: params.key, deleted: true as const } };
       },
     }),
   ];
 }
 
-function keyResource(record: ApiKeyRecord): z.infer<typeof ApiKeyResource> {
+function keyResource(record: ApiKeyRecord): ApiKeyResource {
   const time = (atMs: number | null) => (atMs === null ? null : new Date(atMs).toISOString());
   return {
     id: record.id,

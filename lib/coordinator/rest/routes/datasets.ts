@@ -14,6 +14,7 @@ export function datasetRoutes(datasets: DatasetService): Route[] {
       method: "POST",
       path: "/datasets",
       operation: "createDataset",
+      heavy: true,
       tag: "Datasets",
       summary: "Read a dataset file",
       description:

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { page, pageQuery } from "#lib/protocol/api/common.ts";
+import { Deleted, page, pageQuery } from "#lib/protocol/api/common.ts";
 import { JobRecords, JobRecordsQuery } from "#lib/protocol/api/job-records.ts";
 import { JobWork } from "#lib/protocol/api/job-work.ts";
 import { CreateJob, DryRun, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
@@ -25,6 +25,7 @@ export function jobRoutes({ jobs, jobWork, jobRecords }: JobServices): Route[] {
       method: "POST",
       path: "/jobs",
       operation: "createJob",
+      heavy: true,
       tag: "Jobs",
       summary: "Submit a job, or plan it with dry_run",
       description:
@@ -86,6 +87,21 @@ export function jobRoutes({ jobs, jobWork, jobRecords }: JobServices): Route[] {
       errors: ["conflict"],
       answer: JobResource,
       handle: async ({ params }, caller) => ({ value: await jobs.cancel(caller, params.job) }),
+    }),
+    route({
+      method: "DELETE",
+      path: "/jobs/{job}",
+      operation: "deleteJob",
+      tag: "Jobs",
+      summary: "Delete a job that has ended, with its results",
+      scope: "jobs:write",
+      params: Params,
+      errors: ["conflict"],
+      answer: Deleted,
+      handle: async ({ params }, caller) => {
+        await jobs.remove(caller, params.job);
+        return { value: { id: params.job, deleted: true as const } };
+      },
     }),
     route({
       method: "GET",

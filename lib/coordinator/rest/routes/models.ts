@@ -14,6 +14,7 @@ export function modelRoutes(models: ModelService): Route[] {
       method: "POST",
       path: "/models",
       operation: "createModel",
+      heavy: true,
       tag: "Models",
       summary: "Read a model file",
       description: "Answers what was understood: inputs, outputs, operators, and whether it can run on encrypted data.",
