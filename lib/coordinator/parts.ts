@@ -108,8 +108,10 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
   const payloads = recordPayloads(store, objects);
   const pool = openCheckingPool({ threads: CHECKING_THREADS });
   const lanes = laneChecker(blobs, objects);
+  const records = { payloads, checker: recordChecker({ payloads, blobs, pool }) };
   const kernels: KernelRegistry = {
-    onnx: { payloads, checker: recordChecker({ payloads, blobs, pool }) },
+    onnx: records,
+    tfjs: records,
     lanes: { payloads: lanePayloads(objects), checker: lanes },
   };
   const costModel = createCostModel();

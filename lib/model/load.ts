@@ -1,8 +1,11 @@
 /**
  * One way in for every model file: finds out what it is, reads it, says what was understood. TensorFlow models come out
- * as a graph and as ONNX written from it, so that everything behind this point knows one format; ONNX stays as it came.
+ * as a graph and as ONNX written from it; ONNX stays as it came. TensorFlow.js models also come out as the one file that
+ * TensorFlow.js itself opens, so that donors can run them with it.
  */
+import { z } from "zod";
 import { FluxError, isFluxError } from "#lib/protocol/errors.ts";
+import { MODEL_LIMITS } from "#lib/protocol/limits.ts";
 import { isZip, type ModelFiles, unpackModelFiles } from "./archive.ts";
 import type { Graph, GraphPort } from "./graph.ts";
 import { DTYPE_BYTES } from "./onnx/dtypes.ts";
@@ -14,7 +17,7 @@ import { importFrozenGraph } from "./tensorflow/graph-def.ts";
 import { importGraphModel } from "./tensorflow/graph-model.ts";
 import { isHdf5, isKerasArchive } from "./tensorflow/keras/signature.ts";
 import { importLayersModel } from "./tensorflow/layers-model.ts";
-import { readTfjsModel } from "./tensorflow/model-json.ts";
+import { readTfjsModel, type TfjsModel } from "./tensorflow/model-json.ts";
 import { findSavedModel, importSavedModel } from "./tensorflow/saved-model.ts";
 
 export type ModelFormat = "onnx" | "tfjs-layers" | "tfjs-graph" | "keras" | "savedmodel" | "graphdef";
@@ -28,10 +31,15 @@ export interface LoadedModel {
   /** Most frequent first: ONNX operators, Keras layers or TensorFlow operators. */
   readonly operators: readonly { readonly op: string; readonly count: number }[];
   readonly weightsBytes: number;
-  /** The graph, or for an ONNX file with operators that import does not know: why there is none. */
+  /** The graph, or for an ONNX file or TensorFlow.js model with operators that import does not know: why there is none. */
   readonly graph: Graph | FluxError;
-  /** What runs the model on plain data: the uploaded ONNX file, or ONNX written from the graph. */
-  readonly onnx: Uint8Array;
+  /**
+   * What runs the model on plain data with onnxruntime: the uploaded ONNX file, or ONNX written from the graph. Null for a
+   * TensorFlow.js model that only TensorFlow.js knows; inputs and outputs are then empty here, TensorFlow.js tells them.
+   */
+  readonly onnx: Uint8Array | null;
+  /** What runs the model with TensorFlow.js (lib/protocol/tfjs-artefact.ts); null where it is no TensorFlow.js model. */
+  readonly tfjs: { readonly format: "layers" | "graph"; readonly bytes: Uint8Array } | null;
 }
 
 /**
@@ -58,10 +66,21 @@ export async function loadModelFiles(files: ModelFiles, filename: string): Promi
     if (isZip(content)) throw unreadable(filename, "an archive in an archive", `upload ${models[0]} itself`);
     return loadModel(content, models[0]!);
   }
-  const model = readTfjsModel(files);
-  return model.format === "graph-model"
-    ? fromGraph("tfjs-graph", importGraphModel(model))
-    : fromGraph("tfjs-layers", importLayersModel(model));
+  return fromTfjs(readTfjsModel(files));
+}
+
+function fromTfjs(model: TfjsModel): LoadedModel {
+  const isGraph = model.format === "graph-model";
+  const format = isGraph ? "tfjs-graph" : "tfjs-layers";
+  const tfjs = { format: isGraph ? "graph" : "layers", bytes: model.artefact() } as const;
+  try {
+    return { ...fromGraph(format, isGraph ? importGraphModel(model) : importLayersModel(model)), tfjs };
+  } catch (error) {
+    if (!isFluxError(error) || error.code !== "model_unsupported") throw error;
+    const { weightsBytes } = model;
+    const operators = counted(topologyOperators(model.topology));
+    return { format, opset: null, inputs: [], outputs: [], operators, weightsBytes, graph: error, onnx: null, tfjs };
+  }
 }
 
 /** Loaded when a Keras file comes: it brings the HDF5 library along. */
@@ -79,7 +98,7 @@ function loadOnnx(bytes: Uint8Array): LoadedModel {
     if (!isFluxError(error)) throw error;
     graph = error;
   }
-  return { format: "onnx", opset, inputs, outputs, operators, weightsBytes, graph, onnx: bytes };
+  return { format: "onnx", opset, inputs, outputs, operators, weightsBytes, graph, onnx: bytes, tfjs: null };
 }
 
 /** `.pb` is a frozen graph, or ONNX under another name. */
@@ -92,9 +111,33 @@ function loadProtobuf(bytes: Uint8Array): LoadedModel {
   }
 }
 
-function fromGraph(format: ModelFormat, graph: Graph): LoadedModel {
+const Topology = z.looseObject({
+  node: z.array(z.looseObject({ op: z.string() })).optional(),
+  model_config: z.unknown().optional(),
+  class_name: z.string().optional(),
+  config: z.unknown().optional(),
+  layers: z.array(z.unknown()).optional(),
+});
+
+/** Operators of a graph, or classes of the layers inside a configuration, as they are written there. */
+function topologyOperators(topology: unknown, depth = 0): string[] {
+  const parsed = Topology.safeParse(topology);
+  if (!parsed.success || depth > 2 * MODEL_LIMITS.nesting) return [];
+  const { node, model_config, class_name, config, layers } = parsed.data;
+  if (node) return node.map(({ op }) => op);
+  if (model_config !== undefined) return topologyOperators(model_config, depth + 1);
+  if (layers) return layers.flatMap((layer) => topologyOperators(layer, depth + 1));
+  const inner = topologyOperators(config, depth + 1);
+  return inner.length > 0 ? inner : class_name === undefined ? [] : [class_name];
+}
+
+function counted(names: readonly string[]): LoadedModel["operators"] {
   const counts = new Map<string, number>();
-  for (const { source } of graph.nodes) counts.set(source, (counts.get(source) ?? 0) + 1);
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([op, count]) => ({ op, count })).sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1));
+}
+
+function fromGraph(format: ModelFormat, graph: Graph): LoadedModel {
   let weightsBytes = 0;
   for (const [id, { data }] of graph.constants) {
     weightsBytes += data.length * DTYPE_BYTES[graph.values.get(id)?.dtype ?? "float32"];
@@ -104,12 +147,11 @@ function fromGraph(format: ModelFormat, graph: Graph): LoadedModel {
     opset: null,
     inputs: graph.inputs.map(portOf),
     outputs: graph.outputs.map(portOf),
-    operators: [...counts]
-      .map(([op, count]) => ({ op, count }))
-      .sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1)),
+    operators: counted(graph.nodes.map(({ source }) => source)),
     weightsBytes,
     graph,
     onnx: writeOnnx(graph),
+    tfjs: null,
   };
 }
 

@@ -162,6 +162,12 @@ export const ModelDetails = ModelResource.pick({
   operators: true,
   weights_bytes: true,
   encrypted: true,
+}).extend({
+  /** The one file that TensorFlow.js opens; null where the model is none of its own. */
+  tfjs: z
+    .object({ digest: Digest, format: z.enum(["layers", "graph"]) })
+    .nullable()
+    .default(null),
 });
 export const ModelRecord = z.object({
   id: ModelId,
@@ -169,6 +175,7 @@ export const ModelRecord = z.object({
   fileId: FileId,
   name: z.string(),
   format: ModelFormat,
+  /** What donors run: an ONNX file, or `details.tfjs` for a model that only TensorFlow.js knows. */
   sha256: Digest,
   details: ModelDetails,
   createdAtMs: atMs,

@@ -53,6 +53,7 @@ export async function insertSampleJob(store: Store, createdAtMs = 1_000): Promis
       operators: [],
       weights_bytes: 0,
       encrypted: { supported: false, reasons: [] },
+      tfjs: null,
     },
     createdAtMs,
   };

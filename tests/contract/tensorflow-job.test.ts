@@ -1,95 +1,83 @@
-/** A TensorFlow.js model from upload to downloaded results: donors return what TensorFlow.js computes here. */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { zipSync } from "fflate";
+/** A published TensorFlow.js model from upload to downloaded results, in every way that donors can compute it. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
-import { SHARED_DATA, startTestCoordinator, type TestCoordinator } from "#tests/support/coordinator.ts";
+import { StageSpec } from "#lib/protocol/stage.ts";
+import {
+  ABALONE_FEATURES,
+  abaloneAnswers,
+  abalonePredictions,
+  distance,
+  HAS_ABALONE,
+  uploadAbalone,
+} from "#tests/support/abalone.ts";
+import { startTestCoordinator, type TestCoordinator } from "#tests/support/coordinator.ts";
 import { startNodeDonor } from "#tests/support/node-donor.ts";
-import { startTfjs, tf, tfl } from "#tests/unit/model/tensorflow/tfjs.ts";
 
-const ABALONE = join(SHARED_DATA, "abalone");
-const FEATURES = 8;
-const SEXES = ["M", "F", "I"];
-const Row = z.object({ record: z.number(), outputs: z.record(z.string(), z.array(z.number()).length(1)) });
+const PLAN_MARGIN = 1.05;
 
-describe.skipIf(!existsSync(ABALONE))(
-  "a public job of a TensorFlow.js model (skipped where ../shared/data is absent)",
-  () => {
-    let coordinator: TestCoordinator;
-    beforeAll(async () => {
-      await startTfjs();
-      coordinator = await startTestCoordinator();
-    });
-    afterAll(() => coordinator.close());
-
-    it("is shown back, and computed by donors as TensorFlow.js computes it", async () => {
-      const { client, url } = coordinator;
-      const [json, weights, csv] = await Promise.all(
-        ["model.json", "weights.bin", "abalone.csv"].map((name) => readFile(join(ABALONE, name))),
-      );
-      const archive = zipSync({ "model.json": json!, "weights.bin": weights! });
-      const modelFile = await client.uploadFile(new Blob([archive]), "abalone.zip", "model");
-      const model = await client.createModel({ file_id: modelFile.id });
-      expect(model).toMatchObject({
-        format: "tfjs-layers",
-        inputs: [{ datatype: "FP32", shape: [-1, FEATURES] }],
-        outputs: [{ datatype: "FP32", shape: [-1, 1] }],
-        operators: [{ operator: "Dense", count: 5 }],
-        encrypted: { supported: true },
-      });
-      // What donors run is the ONNX file written from it.
-      expect(model.sha256).not.toBe(modelFile.sha256);
-
-      const rows = csv!
-        .toString()
-        .trim()
-        .split(/\r?\n/)
-        .slice(1)
-        .map((line) => line.split(","));
-      const features = rows.map((row) =>
-        row.slice(0, FEATURES).map((cell, i) => (i === 0 ? SEXES.indexOf(cell) : Number(cell))),
-      );
-      const dataFile = await client.uploadFile(new Blob([new Uint8Array(csv!)]), "abalone.csv", "dataset");
-      const dataset = await client.createDataset({
-        file_id: dataFile.id,
-        label_column: "rings",
-        preprocessing: { version: 1, columns: [{ name: "sex", encoding: { kind: "ordinal", categories: SEXES } }] },
-      });
-      const job = await client.createJob({ model: model.id, dataset: dataset.id, privacy: "public" });
-      const donors = [await startNodeDonor({ url }), await startNodeDonor({ url })];
-      const done = await client.waitForJob(job.id, { pollMs: 50 });
-      await Promise.all(donors.map((donor) => donor.stop()));
-      expect(done).toMatchObject({ status: "completed", error: null });
-
-      const expected = await predict(json!, weights!, features);
-      const text = await (await client.results(job.id, "jsonl")).text();
-      const actual = text
-        .trimEnd()
-        .split("\n")
-        .map((line) => Object.values(Row.parse(JSON.parse(line)).outputs)[0]![0]!);
-      expect(actual).toHaveLength(rows.length);
-      const range = Math.max(...expected) - Math.min(...expected);
-      const worst = Math.max(...actual.map((value, row) => Math.abs(value - expected[row]!)));
-      expect(worst / range).toBeLessThan(1e-5);
-    });
-  },
-);
-
-async function predict(
-  json: Uint8Array,
-  weights: Uint8Array,
-  features: readonly number[][],
-): Promise<readonly number[]> {
-  const { modelTopology, weightsManifest } = JSON.parse(new TextDecoder().decode(json));
-  const model = await tfl.loadLayersModel({
-    load: async () => ({
-      modelTopology,
-      weightSpecs: weightsManifest[0].weights,
-      weightData: Uint8Array.from(weights).buffer,
-    }),
+describe.skipIf(!HAS_ABALONE)("the abalone model (skipped where ../shared/data is absent)", () => {
+  let coordinator: TestCoordinator;
+  let expected: readonly number[];
+  let uploaded: Awaited<ReturnType<typeof uploadAbalone>>;
+  beforeAll(async () => {
+    coordinator = await startTestCoordinator();
+    uploaded = await uploadAbalone(coordinator.client);
+    expected = await abalonePredictions();
   });
-  const output = model.predict(tf.tensor2d(features.map((row) => [...row]))) as tf.Tensor;
-  return Array.from(await output.data());
-}
+  afterAll(() => coordinator.close());
+
+  it("is shown back with both runtimes that can run it", async () => {
+    const model = await coordinator.call(`/models/${uploaded.model}`);
+    expect(await model.json()).toMatchObject({
+      format: "tfjs-layers",
+      inputs: [{ datatype: "FP32", shape: [-1, ABALONE_FEATURES] }],
+      outputs: [{ datatype: "FP32", shape: [-1, 1] }],
+      operators: [{ operator: "Dense", count: 5 }],
+      runtimes: ["onnxruntime", "tfjs"],
+      encrypted: { supported: true },
+    });
+  });
+
+  it.each([
+    { runtime: "tfjs", kernel: "tfjs" },
+    { runtime: "onnxruntime", kernel: "onnx" },
+  ] as const)("public with $runtime: what TensorFlow.js computes here", async ({ runtime, kernel }) => {
+    const { client, url } = coordinator;
+    const job = await client.createJob({ ...uploaded, privacy: "public", runtime });
+    expect(job.plan).toMatchObject({ runtimes: [{ model: uploaded.model, runtime, why: "the job names it" }] });
+    const donors = [await startNodeDonor({ url }), await startNodeDonor({ url })];
+    const done = await client.waitForJob(job.id, { pollMs: 50 });
+    await Promise.all(donors.map((donor) => donor.stop()));
+    expect(done).toMatchObject({ status: "completed", error: null, counts: { results_refused: 0 } });
+    const [spec] = donors.flatMap((donor) => donor.specs());
+    expect(StageSpec.parse(await (await fetch(`${url}/artefacts/${spec}`)).json()).kernel).toBe(kernel);
+    expect(distance(await abaloneAnswers(client, job.id), expected).largest).toBeLessThan(1e-5);
+  });
+
+  it("left to itself, is run with the faster of the two, and the plan says both times", async () => {
+    const plan = await coordinator.client.planJob({ ...uploaded, privacy: "public" });
+    if (plan.plan.privacy !== "public") throw new Error("a public plan was asked for");
+    const [{ microseconds_per_record: micros, why }] = plan.plan.runtimes as [(typeof plan.plan.runtimes)[0]];
+    expect(micros.onnxruntime).toBeGreaterThan(0);
+    expect(micros.tfjs).toBeGreaterThan(0);
+    expect(why).toMatch(/times as fast/);
+  });
+
+  it("encrypted: the plan reports its error, and the results keep to it", async () => {
+    const { client, url } = coordinator;
+    const job = await client.createJob({ ...uploaded, accept_fidelity: true });
+    const { plan } = job;
+    if (plan?.privacy !== "encrypted") throw new Error("an encrypted plan was asked for");
+    const donor = await startNodeDonor({ url });
+    const done = await client.waitForJob(job.id, { pollMs: 50 });
+    await donor.stop();
+    expect(done).toMatchObject({ status: "completed", error: null });
+    const found = distance(await abaloneAnswers(client, job.id), expected);
+    console.info(
+      `encrypted abalone: largest error ${found.largest * found.range} (plan: ${plan.fidelity.largest_error}), ` +
+        `mean ${found.mean * found.range} (plan: ${plan.fidelity.mean_error}); the answers span ${found.range}`,
+    );
+    // The plan was rehearsed on half of the records, under another key.
+    expect(found.largest * found.range).toBeLessThan(PLAN_MARGIN * plan.fidelity.largest_error);
+    expect(found.mean * found.range).toBeLessThan(PLAN_MARGIN * plan.fidelity.mean_error);
+  }, 120_000);
+});

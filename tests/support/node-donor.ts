@@ -16,10 +16,11 @@ import {
   type Lease,
   PROTOCOL_VERSION,
 } from "#lib/protocol/donor.ts";
-import { type OnnxStageSpec, type RuntimeId, StageSpec } from "#lib/protocol/stage.ts";
+import { type OnnxStageSpec, type RuntimeId, StageSpec, type TfjsStageSpec } from "#lib/protocol/stage.ts";
 import { runLanes } from "#worker/kernels/lanes/run-lanes.ts";
 import { laneSimdRuntime } from "#worker/kernels/lanes/simd-evaluator.ts";
 import { runRecords } from "#worker/kernels/records.ts";
+import { tfjsKernel } from "#worker/kernels/tfjs.ts";
 import type { Lie } from "./lies.ts";
 
 export interface NodeDonorOptions {
@@ -96,6 +97,7 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
     capability: {
       runtimes: [
         { runtime: "ort-wasm", threads: 1, selfTestPassed: true, int8MacsPerSecond: 2e10, float32MacsPerSecond },
+        { runtime: "tfjs-wasm", threads: 1, selfTestPassed: true, int8MacsPerSecond: 0, float32MacsPerSecond },
         { runtime: "lane-simd", threads: 1, selfTestPassed: true, int8MacsPerSecond, float32MacsPerSecond: 0 },
       ],
       memoryBytes: 2 ** 29,
@@ -124,7 +126,7 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
       case "lanes":
         return prepareLanes(await artefact(url, spec.program.digest));
       case "tfjs":
-        throw new Error("this donor computes no tfjs stages");
+        return prepareTfjs(spec, await artefact(url, spec.model.digest));
     }
   }
 
@@ -143,7 +145,7 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
       const { value, buffer } = await request(socket, "lease:request", {
         wantMs,
         memoryBytes: 2 ** 29,
-        runtimes: ["ort-wasm", "lane-simd"],
+        runtimes: ["ort-wasm", "tfjs-wasm", "lane-simd"],
         cached: [],
       });
       if (value.kind === "wait") continue;
@@ -208,6 +210,16 @@ async function prepareOnnx(spec: OnnxStageSpec, model: Uint8Array<ArrayBuffer>):
         },
         async () => {},
       ),
+  };
+}
+
+async function prepareTfjs(spec: TfjsStageSpec, model: Uint8Array<ArrayBuffer>): Promise<Prepared> {
+  const stage = await tfjsKernel.prepare(spec, model, { allowed: [], threads: 1 });
+  return {
+    runtime: stage.runtime,
+    program: null,
+    compute: ({ microtaskId: taskId, stageId, unitStart, unitCount, batch, prime }, payload) =>
+      stage.run({ taskId, stageId, unitStart, unitCount, batch, prime, payload }, async () => {}),
   };
 }
 

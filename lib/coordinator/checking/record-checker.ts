@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { sampleUnits, unitsToCheck } from "#lib/integrity/sampling.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { Digest } from "#lib/protocol/ids.ts";
-import { type OnnxStageSpec, StageSpec } from "#lib/protocol/stage.ts";
+import { type OnnxStageSpec, StageSpec, type TfjsStageSpec } from "#lib/protocol/stage.ts";
 import { bytesPerRecord, elementsPerRecord } from "#lib/protocol/tensors.ts";
 import type { BlobStore } from "#lib/storage/objects.ts";
 import type { PayloadSource, ResultChecker } from "../dispatch/kernel-services.ts";
@@ -20,10 +20,12 @@ export interface RecordCheckerOptions {
 /** Of open stages: a handful at a time, some kilobytes each. */
 const KNOWN_SPECS = 256;
 
-export function recordChecker({ payloads, blobs, pool, randomBelow = randomInt }: RecordCheckerOptions): ResultChecker {
-  const specs = new Map<Digest, Promise<OnnxStageSpec>>();
+type RecordsSpec = OnnxStageSpec | TfjsStageSpec;
 
-  function specOf(digest: Digest): Promise<OnnxStageSpec> {
+export function recordChecker({ payloads, blobs, pool, randomBelow = randomInt }: RecordCheckerOptions): ResultChecker {
+  const specs = new Map<Digest, Promise<RecordsSpec>>();
+
+  function specOf(digest: Digest): Promise<RecordsSpec> {
     let spec = specs.get(digest);
     if (!spec) {
       spec = readSpec(blobs, digest);
@@ -67,9 +69,9 @@ export function recordChecker({ payloads, blobs, pool, randomBelow = randomInt }
   };
 }
 
-async function readSpec(blobs: BlobStore, digest: Digest): Promise<OnnxStageSpec> {
+async function readSpec(blobs: BlobStore, digest: Digest): Promise<RecordsSpec> {
   const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await blobs.read(digest))));
-  if (spec.kernel === "onnx") return spec;
+  if (spec.kernel !== "lanes") return spec;
   throw new FluxError("unavailable", `Results of ${spec.kernel} stages are not checked by this checker.`);
 }
 

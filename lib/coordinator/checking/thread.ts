@@ -13,10 +13,10 @@ import {
   shaken,
 } from "#lib/integrity/tolerance.ts";
 import type { TensorData } from "#lib/protocol/decode.ts";
-import type { OnnxStageSpec } from "#lib/protocol/stage.ts";
 import { elementsPerRecord } from "#lib/protocol/tensors.ts";
 import { openOnnxSession } from "#worker/kernels/onnx.ts";
 import { type RunBatch, runRecords } from "#worker/kernels/records.ts";
+import { openTfjsSession } from "#worker/kernels/tfjs.ts";
 import { loadOrt } from "#worker/runtimes/ort.ts";
 import { limitWasmMemory } from "../isolated/wasm-memory.ts";
 import type { CheckReply, CheckTask } from "./messages.ts";
@@ -93,7 +93,7 @@ async function shakenRuns(task: CheckTask, runBatch: RunBatch, count: number): P
 }
 
 /** FP32 result bytes by output. Copied, so that the floats lie aligned. */
-function split(spec: OnnxStageSpec, bytes: Uint8Array, records: number): OutputValues[] {
+function split(spec: CheckTask["spec"], bytes: Uint8Array, records: number): OutputValues[] {
   let offset = 0;
   return spec.outputs.map((output) => {
     const width = elementsPerRecord(output);
@@ -114,9 +114,10 @@ async function open({ modelPath, spec }: CheckTask): Promise<OpenModel> {
     models.set(key, known);
     return known;
   }
-  const ort = await loadOrt("wasm", { threads: 1, wasmPath });
-  const session = await openOnnxSession(ort, "wasm", spec, new Uint8Array(await readFile(modelPath)));
-  const opened: OpenModel = { runBatch: session.runBatch, release: session.release, tolerances: undefined };
+  const opened: OpenModel = {
+    ...(await openSession(spec, new Uint8Array(await readFile(modelPath)))),
+    tolerances: undefined,
+  };
   models.set(key, opened);
   for (const [oldest, model] of models) {
     if (models.size <= OPEN_MODELS) break;
@@ -124,4 +125,21 @@ async function open({ modelPath, spec }: CheckTask): Promise<OpenModel> {
     await model.release();
   }
   return opened;
+}
+
+async function openSession(
+  spec: CheckTask["spec"],
+  model: Uint8Array<ArrayBuffer>,
+): Promise<Omit<OpenModel, "tolerances">> {
+  if (spec.kernel === "tfjs") {
+    const { runBatch, dispose } = await openTfjsSession("wasm", spec, model);
+    return { runBatch, release: async () => dispose() };
+  }
+  const { runBatch, release } = await openOnnxSession(
+    await loadOrt("wasm", { threads: 1, wasmPath }),
+    "wasm",
+    spec,
+    model,
+  );
+  return { runBatch, release };
 }

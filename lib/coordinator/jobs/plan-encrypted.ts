@@ -17,6 +17,7 @@ import type { PlanEncryptedInput } from "../isolated/plan-encrypted.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
 import { laneStages } from "./lane-stages.ts";
 import type { PlannedStage } from "./plan-public.ts";
+import { runtimesOf } from "./runtimes.ts";
 
 export interface EncryptedPlanner {
   readonly blobs: BlobStore;
@@ -203,7 +204,15 @@ function planOf(
   };
 }
 
+/** @throws FluxError plan_unsupported_operator for a model of which there is no ONNX: import did not know its layers */
 function pathOf(blobs: BlobStore, model: ModelRecord): string {
+  if (!runtimesOf(model).some(({ runtime }) => runtime === "onnxruntime")) {
+    const [reason] = model.details.encrypted.reasons;
+    throw new FluxError(
+      "plan_unsupported_operator",
+      `${reason ?? "Its layers are not known here."} As a public job TensorFlow.js runs it.`,
+    );
+  }
   const path = blobs.path(model.sha256);
   if (path === undefined) throw new Error("models are compiled from blobs on this machine's disk");
   return path;

@@ -6,18 +6,19 @@ import type { InputBinding } from "#lib/dataset/bind.ts";
 import { bindInputs } from "#lib/dataset/bind.ts";
 import { modelInputs } from "#lib/dataset/model-inputs.ts";
 import { type DatasetReader, openDataset } from "#lib/dataset/reader.ts";
-import type { CreateJob, PublicPlan } from "#lib/protocol/api/jobs.ts";
-import { FluxError } from "#lib/protocol/errors.ts";
+import type { CreateJob, PublicPlan, RuntimePlan } from "#lib/protocol/api/jobs.ts";
+import { FluxError, isFluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import { LEASE_LIMITS, SOCKET_LIMITS } from "#lib/protocol/limits.ts";
-import type { OnnxStageSpec } from "#lib/protocol/stage.ts";
+import type { OnnxStageSpec, TfjsStageSpec } from "#lib/protocol/stage.ts";
 import { bytesPerRecord, elementsPerRecord } from "#lib/protocol/tensors.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, DatasetRecord, ModelRecord, StageRecord } from "#lib/storage/records.ts";
 import { objectSections } from "../dataset-sections.ts";
-import type { ModelProbe, ProbeReport } from "./probe.ts";
+import type { ModelProbe, ProbeReport, ProbeRequest } from "./probe.ts";
 import { type RecordSource, readPayload } from "./record-payloads.ts";
+import { candidates, chooseRun, DONOR_RUNTIMES, type ModelRun, type Tried } from "./runtimes.ts";
 
 export interface PlannedStage {
   readonly stage: StageRecord;
@@ -68,6 +69,7 @@ export async function planPublic(
       microtasks: members.reduce((sum, member) => sum + microtasks(member, dataset.records), 0),
       bytes_per_record_down: down,
       bytes_per_record_up: up,
+      runtimes: members.map(({ runtimePlan }) => runtimePlan),
       donor_seconds: donorSeconds,
       donors_online: donorsOnline,
       seconds_with_donors_online: donorsOnline > 0 ? donorSeconds / donorsOnline : null,
@@ -87,6 +89,8 @@ export async function planPublic(
 
 interface Member {
   readonly model: ModelRecord;
+  readonly run: ModelRun;
+  readonly runtimePlan: RuntimePlan;
   readonly modelBytes: number;
   readonly bindings: readonly InputBinding[];
   readonly probe: ProbeReport;
@@ -114,15 +118,16 @@ async function planMember(
     );
   }
   const records = Math.min(PROBE_RECORDS, dataset.records);
-  const blob = await blobs.stat(model.sha256);
-  if (!blob) throw new Error(`the blob of ${model.id} is gone`);
-  const report = await probe({
-    model: model.sha256,
+  const payload = await readPayload(reader, bindings, 0, records);
+  const { run, report, runtimePlan } = await tryRuns(probe, request, model, {
+    outputNames: model.details.outputs.map(({ name }) => name),
     inputs: bindings.map(stageInput),
     fixedBatch: model.details.inputs.some(({ shape }) => shape[0] === 1),
-    payload: await readPayload(reader, bindings, 0, records),
+    payload,
     records,
   });
+  const blob = await blobs.stat(run.digest);
+  if (!blob) throw new Error(`the blob of ${model.id} is gone`);
   const bytesOut = report.outputs.reduce((sum, output) => sum + 4 * elementsPerRecord(output), 0);
   if (bytesOut > SOCKET_LIMITS.payloadBytes) {
     throw new FluxError(
@@ -130,7 +135,43 @@ async function planMember(
       `One record's outputs have ${bytesOut} bytes; a donor may send up to ${SOCKET_LIMITS.payloadBytes} at once. Remove outputs that are not needed.`,
     );
   }
-  return { model, modelBytes: blob.bytes, bindings, probe: report, bytesIn, bytesOut };
+  return { model, run, runtimePlan, modelBytes: blob.bytes, bindings, probe: report, bytesIn, bytesOut };
+}
+
+/** Runs the model on its first records in every way that is open, and takes one; throws where none works. */
+async function tryRuns(
+  probe: ModelProbe,
+  request: CreateJob,
+  model: ModelRecord,
+  records: Omit<ProbeRequest, "run">,
+): Promise<{ run: ModelRun; report: ProbeReport; runtimePlan: RuntimePlan }> {
+  const tried: Tried<ProbeReport>[] = [];
+  let refusal: unknown;
+  // One after the other: side by side they would slow each other down.
+  for (const run of candidates(model, request.runtime)) {
+    try {
+      tried.push({ run, probe: await probe({ run, ...records }) });
+    } catch (error) {
+      if (!isFluxError(error)) throw error;
+      refusal ??= error;
+    }
+  }
+  if (tried.length === 0) throw refusal;
+  const { chosen, why } = chooseRun(tried, request.runtime);
+  const micros = (runtime: ModelRun["runtime"]) => {
+    const found = tried.find(({ run }) => run.runtime === runtime);
+    return found ? 1000 * found.probe.msPerRecord : null;
+  };
+  return {
+    run: chosen.run,
+    report: chosen.probe,
+    runtimePlan: {
+      model: model.id,
+      runtime: chosen.run.runtime,
+      why,
+      microseconds_per_record: { onnxruntime: micros("onnxruntime"), tfjs: micros("tfjs") },
+    },
+  };
 }
 
 /** How many pieces it would be for a donor like this machine: what a frame holds, or what three seconds allow. */
@@ -149,11 +190,11 @@ async function makeStage(
   jobId: JobId,
   nowMs: number,
 ): Promise<PlannedStage> {
-  const { model, modelBytes, bindings, probe, bytesIn, bytesOut } = member;
+  const { model, run, modelBytes, bindings, probe, bytesIn, bytesOut } = member;
   const stageId = freshId("stg");
-  const modelArtefact = { digest: model.sha256, bytes: modelBytes };
-  const spec: OnnxStageSpec = {
-    kernel: "onnx",
+  const modelArtefact = { digest: run.digest, bytes: modelBytes };
+  const spec: OnnxStageSpec | TfjsStageSpec = {
+    ...(run.runtime === "tfjs" ? { kernel: "tfjs", format: run.format } : { kernel: "onnx" }),
     version: 1,
     jobId,
     stageId,
@@ -177,14 +218,14 @@ async function makeStage(
     tenantId: dataset.tenantId,
     privacy: "public",
     member: index,
-    kernel: "onnx",
+    kernel: spec.kernel,
     specDigest: specBlob.digest,
     state: "open",
     unitBytesIn: bytesIn,
     unitBytesOut: bytesOut,
     definition: {
       title: request.name ?? model.name,
-      runtimes: ["ort-wasm", "ort-webgpu"],
+      runtimes: DONOR_RUNTIMES[run.runtime],
       artefacts: [modelArtefact],
       unitMacs: probe.msPerRecord * MACS_PER_MS,
       residentBytes: 3 * modelBytes + 4 * probe.batchRecords * (bytesIn + bytesOut),

@@ -1,14 +1,15 @@
 /** Runs a model once before its job is accepted (isolated/probe-model.ts). */
 import { z } from "zod";
-import type { Digest } from "#lib/protocol/ids.ts";
 import type { StageInput } from "#lib/protocol/stage.ts";
 import { RecordTensor } from "#lib/protocol/tensors.ts";
 import type { BlobStore } from "#lib/storage/objects.ts";
 import type { ProbeInput } from "../isolated/probe-model.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
+import type { ModelRun } from "./runtimes.ts";
 
 export interface ProbeRequest {
-  readonly model: Digest;
+  readonly run: ModelRun;
+  readonly outputNames: readonly string[];
   readonly inputs: readonly StageInput[];
   /** The model's batch axis is one. */
   readonly fixedBatch: boolean;
@@ -20,6 +21,8 @@ export interface ProbeRequest {
 const Report = z.object({
   /** One record's outputs, without the batch axis. */
   outputs: z.array(RecordTensor).min(1).max(64),
+  /** The first record's outputs, flat: two runtimes of one model must agree on them. */
+  firstRecord: z.array(z.array(z.number().or(z.nan()))),
   /** Records that a kernel runs at once. */
   batchRecords: z.int().positive(),
   /** On one thread of this machine, warm. */
@@ -41,10 +44,12 @@ const LIMITS: Isolation = {
 };
 
 export function modelProbe(blobs: BlobStore): ModelProbe {
-  return async ({ model, inputs, fixedBatch, payload, records }) => {
-    const path = blobs.path(model);
+  return async ({ run, outputNames, inputs, fixedBatch, payload, records }) => {
+    const path = blobs.path(run.digest);
     if (path === undefined) throw new Error("models are probed from blobs on this machine's disk");
-    const input: ProbeInput = { path, inputs: [...inputs], payload, records, fixedBatch };
+    const tfjs = run.runtime === "tfjs" ? run.format : null;
+    const names = [...outputNames];
+    const input: ProbeInput = { path, tfjs, outputNames: names, inputs: [...inputs], payload, records, fixedBatch };
     return Report.parse(await runIsolated(TASK, input, LIMITS));
   };
 }

@@ -339,6 +339,13 @@ function refuseWhatIsNotOffered(request: CreateJob): void {
       { param: "custody" },
     );
   }
+  if (request.privacy === "encrypted" && request.runtime !== "auto") {
+    throw new FluxError(
+      "invalid_request",
+      'Encrypted jobs have a runtime of their own: leave "runtime" out, or state "privacy": "public" if the data is.',
+      { param: "runtime" },
+    );
+  }
   if ((request.models?.length ?? 1) > 1) {
     throw new FluxError("unavailable", "Several models in one job are not combined yet. Submit one job per model.", {
       param: "models",

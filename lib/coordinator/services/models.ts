@@ -9,6 +9,7 @@ import { ModelDetails, type ModelRecord } from "#lib/storage/records.ts";
 import type { Page, PageRequest, Store } from "#lib/storage/store.ts";
 import type { Identity } from "../identity.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
+import { runtimesOf } from "../jobs/runtimes.ts";
 import { cleanName } from "./names.ts";
 
 export interface ModelService {
@@ -30,8 +31,9 @@ const LIMITS: Isolation = {
 };
 const Inspection = z.object({
   format: ModelFormat,
-  details: ModelDetails,
-  converted: z.instanceof(Uint8Array).nullable(),
+  details: ModelDetails.omit({ tfjs: true }),
+  onnx: z.instanceof(Uint8Array).nullable(),
+  tfjs: z.object({ format: z.enum(["layers", "graph"]), bytes: z.instanceof(Uint8Array) }).nullable(),
 });
 
 export function createModelService(store: Store, blobs: BlobStore, now: () => number): ModelService {
@@ -41,16 +43,21 @@ export function createModelService(store: Store, blobs: BlobStore, now: () => nu
       const path = blobs.path(file.sha256);
       const source = path === undefined ? { bytes: await blobs.read(file.sha256) } : { path };
       const inspection = Inspection.parse(await runIsolated(INSPECT, { ...source, filename: file.filename }, LIMITS));
-      // TensorFlow models are kept as the ONNX file written from them: jobs, donors and audits know one format.
-      const { digest } = inspection.converted ? await blobs.put([inspection.converted]) : { digest: file.sha256 };
+      // A TensorFlow model is kept as what donors run: the ONNX file written from it, and TensorFlow.js' own file.
+      const { onnx, tfjs } = inspection;
+      const tfjsBlob = tfjs ? await blobs.put([tfjs.bytes]) : null;
+      const onnxBlob = onnx ? await blobs.put([onnx]) : null;
       const record: ModelRecord = {
         id: freshId("mdl"),
         tenantId: caller.tenantId,
         fileId: file.id,
         name: request.name ?? cleanName(file.filename),
         format: inspection.format,
-        sha256: digest,
-        details: inspection.details,
+        sha256: onnxBlob?.digest ?? tfjsBlob?.digest ?? file.sha256,
+        details: {
+          ...inspection.details,
+          tfjs: tfjs && tfjsBlob ? { digest: tfjsBlob.digest, format: tfjs.format } : null,
+        },
         createdAtMs: now(),
       };
       await store.models.insert(record);
@@ -62,10 +69,12 @@ export function createModelService(store: Store, blobs: BlobStore, now: () => nu
       return { items: items.map(modelResource), hasMore };
     },
     async remove(caller, id) {
-      const { sha256 } = await store.models.get(caller.tenantId, id);
+      const { sha256, details } = await store.models.get(caller.tenantId, id);
       await store.models.remove(caller.tenantId, id);
-      // The ONNX file written from a TensorFlow model goes with the last model that is it.
-      if (!(await store.files.refersTo(sha256))) await blobs.remove(sha256);
+      // What was written from a TensorFlow model goes with the last model that is it.
+      for (const digest of new Set([sha256, details.tfjs?.digest ?? sha256])) {
+        if (!(await store.files.refersTo(digest))) await blobs.remove(digest);
+      }
     },
   };
 }
@@ -83,6 +92,7 @@ async function fileOf(store: Store, caller: Identity, id: FileId) {
 }
 
 function modelResource(record: ModelRecord): ModelResource {
+  const { tfjs, ...details } = record.details;
   return {
     id: record.id,
     object: "model",
@@ -90,7 +100,8 @@ function modelResource(record: ModelRecord): ModelResource {
     format: record.format,
     file_id: record.fileId,
     sha256: record.sha256,
-    ...record.details,
+    ...details,
+    runtimes: runtimesOf(record).map(({ runtime }) => runtime),
     created_at: new Date(record.createdAtMs).toISOString(),
   };
 }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { MODEL_LIMITS } from "#lib/protocol/limits.ts";
+import { writeTfjsArtefact } from "#lib/protocol/tfjs-artefact.ts";
 import type { ModelFiles } from "../archive.ts";
 import { elementCount, type Tensor } from "../graph.ts";
 import { decodeRaw } from "../onnx/tensors.ts";
@@ -34,6 +35,8 @@ export interface TfjsModel {
   /** Graph models: their named inputs and outputs. */
   readonly signature: unknown;
   readonly weightsBytes: number;
+  /** The same model as one file, weights as they were stored: what the tfjs kernel opens (lib/protocol/tfjs-artefact.ts). */
+  readonly artefact: () => Uint8Array<ArrayBuffer>;
 }
 
 /** Throws FluxError `model_unreadable`, `model_unsupported`, `model_invalid` or `model_too_large`. */
@@ -49,9 +52,11 @@ export function readTfjsModel(files: ModelFiles): TfjsModel {
   }
   const { modelTopology, weightsManifest, signature } = parsed.data;
   const weights = new Map<string, Tensor>();
+  const groups: Uint8Array[] = [];
   let weightsBytes = 0;
   for (const group of weightsManifest) {
     const data = joinShards(group.paths, files);
+    groups.push(data);
     let offset = 0;
     for (const weight of group.weights) {
       if (weights.has(weight.name)) throw manifestError(`names "${weight.name}" twice`);
@@ -66,7 +71,30 @@ export function readTfjsModel(files: ModelFiles): TfjsModel {
     weightsBytes += offset;
   }
   const format = Array.isArray(modelTopology.node) ? "graph-model" : "layers-model";
-  return { format, topology: modelTopology, weights, signature, weightsBytes };
+  const weightSpecs = weightsManifest.flatMap((group) => group.weights.map(weightSpec));
+  return {
+    format,
+    topology: modelTopology,
+    weights,
+    signature,
+    weightsBytes,
+    artefact: () => {
+      const topology = format === "graph-model" ? { versions: UNKNOWN_VERSIONS, ...modelTopology } : modelTopology;
+      return writeTfjsArtefact(
+        { modelTopology: topology, weightSpecs, ...(signature ? { signature } : {}) },
+        joined(groups),
+      );
+    },
+  };
+}
+
+/** TensorFlow.js reads them from every graph; converters before 1.0 did not write them. */
+const UNKNOWN_VERSIONS = { producer: 0, minConsumer: 0 };
+
+function weightSpec(weight: Weight) {
+  const { name, shape, quantization } = weight;
+  const dtype = isStored(weight.dtype) ? weight.dtype : ("float32" as const);
+  return { name, shape, dtype, ...(quantization ? { quantization } : {}) };
 }
 
 function findModelJson(files: ModelFiles): readonly [string, Uint8Array] {
@@ -83,16 +111,18 @@ function findModelJson(files: ModelFiles): readonly [string, Uint8Array] {
 
 /** All shards of a group in one piece; a weight may cross from one shard into the next. */
 function joinShards(paths: readonly string[], files: ModelFiles): Uint8Array {
-  const shards = paths.map((path) => findShard(path, files));
-  const total = shards.reduce((sum, shard) => sum + shard.length, 0);
-  if (shards.length === 1) return shards[0]!;
-  const joined = new Uint8Array(total);
+  return joined(paths.map((path) => findShard(path, files)));
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;
-  for (const shard of shards) {
-    joined.set(shard, offset);
-    offset += shard.length;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
   }
-  return joined;
+  return whole;
 }
 
 /** By its path as written, or by its last part: an archive may have put everything in a folder. */

@@ -5,6 +5,7 @@ import { DatasetId, GroupId, JobId, ModelId } from "../ids.ts";
 import { UPLOAD_LIMITS } from "../limits.ts";
 import { Timestamp } from "./common.ts";
 import { SealedJob } from "./custody.ts";
+import { ModelRuntime } from "./uploads.ts";
 
 export const Privacy = z.enum(["encrypted", "public"]);
 export type Privacy = z.infer<typeof Privacy>;
@@ -40,6 +41,8 @@ export const CreateJob = z
     deadline: Timestamp.optional(),
     /** Runs on the donors of this private group alone. */
     group: GroupId.optional(),
+    /** Public jobs: with what donors run the model. `auto` takes the fastest that it has, measured on the first records. */
+    runtime: z.enum(["auto", ...ModelRuntime.options]).default("auto"),
     min_fidelity: z.number().min(0).max(1).default(0.99),
     accept_fidelity: z.boolean().default(false),
     metadata: z
@@ -62,6 +65,16 @@ export const CreateJob = z
   });
 export type CreateJob = z.infer<typeof CreateJob>;
 
+/** How one model of a public job is run, and what was measured of the ways that it could be. */
+export const RuntimePlan = z.object({
+  model: ModelId,
+  runtime: ModelRuntime,
+  why: z.string(),
+  /** On one thread of the coordinator, on WebAssembly; null where the model was not tried with it. */
+  microseconds_per_record: z.object({ onnxruntime: z.number().nullable(), tfjs: z.number().nullable() }),
+});
+export type RuntimePlan = z.infer<typeof RuntimePlan>;
+
 /** Measured or computed before the job runs; what is unknown is null, never a guess shown as a number. */
 export const PublicPlan = z.object({
   privacy: z.literal("public"),
@@ -69,6 +82,7 @@ export const PublicPlan = z.object({
   microtasks: z.int().nonnegative(),
   bytes_per_record_down: z.number(),
   bytes_per_record_up: z.number(),
+  runtimes: z.array(RuntimePlan),
   donor_seconds: z.number().nullable(),
   donors_online: z.int().nonnegative(),
   seconds_with_donors_online: z.number().nullable(),

@@ -37,6 +37,10 @@ export type TensorInfo = z.infer<typeof TensorInfo>;
 export const CreateModel = z.object({ file_id: FileId, name: z.string().trim().min(1).max(120).optional() });
 export type CreateModel = z.infer<typeof CreateModel>;
 
+/** What can run a model on donors in a public job. */
+export const ModelRuntime = z.enum(["onnxruntime", "tfjs"]);
+export type ModelRuntime = z.infer<typeof ModelRuntime>;
+
 export const ModelFormat = z.enum(["onnx", "tfjs-layers", "tfjs-graph", "keras", "savedmodel", "graphdef"]);
 
 export const ModelResource = z
@@ -52,6 +56,8 @@ export const ModelResource = z
     outputs: z.array(TensorInfo),
     operators: z.array(z.object({ operator: z.string(), count: z.int().positive() })),
     weights_bytes: z.int().nonnegative(),
+    /** In public jobs; a job may name one of them, otherwise the faster one is taken. */
+    runtimes: z.array(ModelRuntime).min(1),
     encrypted: z.object({ supported: z.boolean(), reasons: z.array(z.string()) }),
     created_at: Timestamp,
   })

@@ -122,6 +122,11 @@ function files({ drizzle }: OpenDatabase, commits: GroupCommit): Store["files"] 
       const holders = [
         drizzle.select({ n: count() }).from(t.files).where(eq(t.files.sha256, digest)).get(),
         drizzle.select({ n: count() }).from(t.models).where(eq(t.models.sha256, digest)).get(),
+        drizzle
+          .select({ n: count() })
+          .from(t.models)
+          .where(sql`json_extract(${t.models.details}, '$.tfjs.digest') = ${digest}`)
+          .get(),
         drizzle.select({ n: count() }).from(t.artefacts).where(eq(t.artefacts.digest, digest)).get(),
       ];
       return holders.some((row) => (row?.n ?? 0) > 0);

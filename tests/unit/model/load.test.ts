@@ -100,7 +100,7 @@ describe("loadModel", () => {
     const count = graph.inputs[0]!.shape.slice(1).reduce<number>((product, dim) => product * Number(dim), 1);
     const feeds = { records: 2, inputs: new Map([[graph.inputs[0]!.name, wave(2 * count, 3)]]) };
     const expected = [...evaluate(graph, feeds).values()][0]!;
-    const actual = [...(await runOrt(model.onnx, graph.inputs, feeds)).values()][0]!;
+    const actual = [...(await runOrt(model.onnx!, graph.inputs, feeds)).values()][0]!;
     expect(relativeError(actual.data, expected.data)).toBeLessThan(1e-5);
   });
 
