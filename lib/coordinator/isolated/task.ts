@@ -1,10 +1,11 @@
 /** The thread's side of run.ts: runs the module's one task and posts what came of it. */
 import { parentPort, workerData } from "node:worker_threads";
 import { isFluxError } from "#lib/protocol/errors.ts";
-import type { TaskReply } from "./run.ts";
+import { TASK_STARTED, type TaskReply } from "./run.ts";
 
 export async function serveTask(task: (input: unknown) => Promise<unknown>): Promise<void> {
   if (!parentPort) throw new Error("this module is the entry of a worker thread");
+  parentPort.postMessage(TASK_STARTED);
   parentPort.postMessage(await replyOf(task));
 }
 

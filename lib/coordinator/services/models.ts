@@ -21,14 +21,20 @@ export interface ModelService {
 
 const INSPECT = new URL("../isolated/inspect-model.ts", import.meta.url);
 const LIMITS: Isolation = {
-  // Half a gigabyte of weights is read in about 2 s; what takes longer is made to take long.
-  timeMs: 20_000,
+  timeMs: 120_000,
   heapMiB: 1024,
   onLimit: {
     code: "model_too_large",
-    detail: "Reading the model took more time or memory than is allowed. Simplify it (onnxsim) or split it.",
+    detail:
+      "Reading the model took more time or memory than files of its size need: it is damaged or made to do so. Save it again, or simplify it (onnxsim).",
   },
 };
+/**
+ * Half a gigabyte of weights takes about 2 s, a small file some 100 ms; what takes longer is made to take long: the HDF5 library
+ * goes round in circles on a heap whose sizes lie.
+ */
+const CPU_MS = 1_200;
+const CPU_MS_PER_MIB = 50;
 const Inspection = z.object({
   format: ModelFormat,
   details: ModelDetails.omit({ tfjs: true }),
@@ -42,7 +48,8 @@ export function createModelService(store: Store, blobs: BlobStore, now: () => nu
       const file = await fileOf(store, caller, request.file_id);
       const path = blobs.path(file.sha256);
       const source = path === undefined ? { bytes: await blobs.read(file.sha256) } : { path };
-      const inspection = Inspection.parse(await runIsolated(INSPECT, { ...source, filename: file.filename }, LIMITS));
+      const limits = { ...LIMITS, cpuMs: CPU_MS + (CPU_MS_PER_MIB * file.bytes) / 2 ** 20 };
+      const inspection = Inspection.parse(await runIsolated(INSPECT, { ...source, filename: file.filename }, limits));
       // A TensorFlow model is kept as what donors run: the ONNX file written from it, and TensorFlow.js' own file.
       const { onnx, tfjs } = inspection;
       const tfjsBlob = tfjs ? await blobs.put([tfjs.bytes]) : null;

@@ -35,7 +35,8 @@ export async function visitHdf5<Result>(bytes: Uint8Array, visit: (file: Hdf5Vis
     return visit(new Visit(file, bytes.length));
   } catch (error) {
     if (error instanceof FluxError) throw error;
-    throw damaged(error instanceof Error ? error.message : "the library gave up", error);
+    // What the library throws names its own functions, not the file's parts.
+    throw damaged("a group or variable in it is damaged or declares what it does not hold", error);
   } finally {
     file?.close();
     FS.unlink(PATH);

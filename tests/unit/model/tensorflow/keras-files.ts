@@ -13,13 +13,20 @@ interface LayerJson {
   inbound_nodes?: unknown[];
 }
 
+/**
+ * Which HDF5 structures a file is made of: `earliest` is what h5py, and so Keras, writes (superblock 0, symbol tables, B-trees,
+ * no checksums), `latest` what h5py writes with libver="latest" (checksummed headers).
+ */
+export type Libver = "earliest" | "latest";
+
 /** Writes an HDF5 file by path → dataset, and path → attribute → text. */
 export async function hdf5File(
   datasets: ReadonlyMap<string, Tensor>,
   texts: readonly { readonly path: string; readonly name: string; readonly value: string | readonly string[] }[] = [],
+  libver: Libver = "earliest",
 ): Promise<Uint8Array> {
   const { FS } = await ready;
-  const file = new File("/written.h5", "w");
+  const file = new File("/written.h5", "w", { libver: [libver, "latest"] });
   const groupAt = (path: string): Group => {
     let group: Group = file;
     for (const part of path.split("/").filter((name) => name !== "")) {
@@ -54,7 +61,7 @@ async function configAndWeights(model: tfl.LayersModel) {
 }
 
 /** `model.save("model.h5")` of Keras 2. */
-export async function legacyH5(model: tfl.LayersModel): Promise<Uint8Array> {
+export async function legacyH5(model: tfl.LayersModel, libver?: Libver): Promise<Uint8Array> {
   const { config, weights } = await configAndWeights(model);
   const datasets = new Map<string, Tensor>();
   const texts: { path: string; name: string; value: string | readonly string[] }[] = [
@@ -70,7 +77,7 @@ export async function legacyH5(model: tfl.LayersModel): Promise<Uint8Array> {
       texts.push({ path: `model_weights/${name}`, name: "weight_names", value: mine.map(([weight]) => `${weight}:0`) });
     }
   }
-  return hdf5File(datasets, texts);
+  return hdf5File(datasets, texts, libver);
 }
 
 function namesInside(layer: LayerJson): string[] {
@@ -79,7 +86,7 @@ function namesInside(layer: LayerJson): string[] {
 }
 
 /** `model.save("model.keras")` of Keras 3. */
-export async function kerasArchive(model: tfl.LayersModel): Promise<Uint8Array> {
+export async function kerasArchive(model: tfl.LayersModel, libver?: Libver): Promise<Uint8Array> {
   const { config, weights } = await configAndWeights(model);
   const datasets = new Map<string, Tensor>();
   placeVariables(config, weights, "", datasets);
@@ -87,7 +94,7 @@ export async function kerasArchive(model: tfl.LayersModel): Promise<Uint8Array> 
   return zipSync({
     "metadata.json": text({ keras_version: "2.15.0", date_saved: "2024-01-01@00:00:00" }),
     "config.json": text(modernConfig(config)),
-    "model.weights.h5": await hdf5File(datasets),
+    "model.weights.h5": await hdf5File(datasets, [], libver),
   });
 }
 

@@ -50,6 +50,34 @@ function branchedNetwork(): tfl.LayersModel {
   return tfl.model({ inputs: [a, b], outputs });
 }
 
+function seriesNetwork(): tfl.LayersModel {
+  return tfl.sequential({
+    layers: [
+      layers.conv1d({ inputShape: [12, 3], filters: 4, kernelSize: 3, padding: "same", activation: "relu" }),
+      layers.maxPooling1d({ poolSize: 2 }),
+      layers.batchNormalization(),
+      layers.conv1d({ filters: 5, kernelSize: 2, dilationRate: 2 }),
+      layers.averagePooling1d({ poolSize: 2 }),
+      layers.spatialDropout1d({ rate: 0.2 }),
+      layers.flatten(),
+      layers.dense({ units: 3, activation: "sigmoid" }),
+    ] as Layer[],
+  });
+}
+
+function residualNetwork(): tfl.LayersModel {
+  const input = tfl.input({ shape: [8, 8, 3] });
+  let x = layers.conv2d({ filters: 4, kernelSize: 3, strides: 2, padding: "same" }).apply(input) as tfl.SymbolicTensor;
+  const shortcut = x;
+  x = layers.batchNormalization().apply(x) as tfl.SymbolicTensor;
+  x = layers.activation({ activation: "relu" }).apply(x) as tfl.SymbolicTensor;
+  x = layers.depthwiseConv2d({ kernelSize: 3, padding: "same" }).apply(x) as tfl.SymbolicTensor;
+  x = layers.add().apply([x, shortcut]) as tfl.SymbolicTensor;
+  x = layers.maxPooling2d({ poolSize: 2 }).apply(x) as tfl.SymbolicTensor;
+  x = layers.globalAveragePooling2d({}).apply(x) as tfl.SymbolicTensor;
+  return tfl.model({ inputs: input, outputs: layers.dense({ units: 2 }).apply(x) as tfl.SymbolicTensor });
+}
+
 async function expectSame(model: tfl.LayersModel, graph: Graph): Promise<void> {
   const records = 2;
   const feeds = model.inputs.map((input, index) => {
@@ -67,15 +95,22 @@ async function expectSame(model: tfl.LayersModel, graph: Graph): Promise<void> {
 }
 
 describe("Keras files", () => {
-  test.each([
+  const networks = [
     ["a Sequential image network", imageNetwork],
     ["a branched network with a model inside", branchedNetwork],
-  ])("%s as .h5 and as .keras", async (_, build) => {
-    const model = build();
-    fillWeights(model);
-    await expectSame(model, await importKerasH5(await legacyH5(model)));
-    await expectSame(model, await importKerasArchive(unpackModelFiles(await kerasArchive(model))));
-  });
+    ["a series network", seriesNetwork],
+    ["a residual network", residualNetwork],
+  ] as const;
+  const libvers = ["earliest", "latest"] as const;
+  test.each(networks.flatMap(([name, build]) => libvers.map((libver) => [name, libver, build] as const)))(
+    "%s as .h5 and as .keras, HDF5 structures: %s",
+    async (_name, libver, build) => {
+      const model = build();
+      fillWeights(model);
+      await expectSame(model, await importKerasH5(await legacyH5(model, libver)));
+      await expectSame(model, await importKerasArchive(unpackModelFiles(await kerasArchive(model, libver))));
+    },
+  );
 });
 
 /** One Keras 3 layer on a [2, 3]-per-record input, and its output for the input 0, 1, 2, 3, 4, 5. */
