@@ -1,5 +1,5 @@
 /** The store on SQLite: one file, one writer, better-sqlite3. Nouns that need more than a few lines have their own files. */
-import { and, asc, count, desc, eq, gt, inArray, lt, max, notInArray, sum } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, inArray, lt, max, notInArray, sql, sum } from "drizzle-orm";
 import * as t from "#drizzle/schema.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { DatasetId, FileId, JobId, ModelId, TenantId } from "#lib/protocol/ids.ts";
