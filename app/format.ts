@@ -24,8 +24,9 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${units[unit]}`;
 }
 
-/** "0.4 s", "12 s", "3 min 05 s", "2 h 10 min". */
+/** "12 ms", "0.4 s", "12 s", "3 min 05 s", "2 h 10 min". */
 export function formatDuration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.0995) return `${Math.max(1, Math.round(1000 * seconds))} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
@@ -41,4 +42,11 @@ export function formatTime(iso: string): string {
 
 export function formatPercent(share: number, digits = 0): string {
   return `${(100 * share).toFixed(digits)} %`;
+}
+
+const countries = new Intl.DisplayNames("en", { type: "region" });
+
+/** "NO" → "Norway". */
+export function countryName(code: string): string {
+  return countries.of(code) ?? code;
 }

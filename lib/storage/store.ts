@@ -292,7 +292,7 @@ export interface Store {
     change(id: JobId, from: readonly JobStatus[], change: JobChange, atMs: number): Promise<JobRecord | undefined>;
     progress(id: JobId): Promise<JobProgress>;
     /** Reads every row of the job's microtasks: not for the hot path. */
-    insight(id: JobId, steps: number): Promise<JobInsight>;
+    insight(id: JobId, mostSteps: number): Promise<JobInsight>;
   };
   readonly jobEvents: {
     append(jobId: JobId, type: string, data: unknown, atMs: number): Promise<JobEventRecord>;

@@ -8,7 +8,7 @@ import { Card } from "../ui/card.tsx";
 import { Notice } from "../ui/notice.tsx";
 import type { DataChoices } from "./choices.ts";
 import { shapeText } from "./model-facts.tsx";
-import { RecordPicture } from "./record-picture.tsx";
+import { pictureSides, RecordPicture } from "./record-picture.tsx";
 
 type Preview = z.infer<typeof PreviewRecord>;
 
@@ -72,14 +72,15 @@ function PreviewTable({ dataset }: { dataset: DatasetResource }) {
   if (!first) return null;
   const pictures = dataset.preview.flatMap((record) => {
     const array = record.arrays[0];
-    return array && isPicture(array.shape) ? [{ record, array }] : [];
+    const sides = array ? pictureSides(array) : null;
+    return array && sides ? [{ record, array, sides }] : [];
   });
   if (pictures.length > 0) {
     return (
       <ul className="mt-4 flex flex-wrap gap-3">
-        {pictures.map(({ record, array }) => (
+        {pictures.map(({ record, array, sides }) => (
           <li key={record.record}>
-            <RecordPicture shape={array.shape} values={array.values} label={`Record ${record.id}`} />
+            <RecordPicture sides={sides} values={array.values} label={`Record ${record.id}`} />
             <span className="number mt-1 block text-center text-[0.82rem] text-ink-3">{record.label ?? record.id}</span>
           </li>
         ))}
@@ -120,12 +121,6 @@ function PreviewTable({ dataset }: { dataset: DatasetResource }) {
       </table>
     </section>
   );
-}
-
-/** The preview holds the first values of long records; pictures are shown only whole. */
-function isPicture(shape: readonly number[]): boolean {
-  const sides = shape.filter((axis) => axis !== 1);
-  return sides.length === 2 && sides.every((axis) => axis >= 4 && axis <= 64);
 }
 
 function columnNames(dataset: DatasetResource, first: Preview): string[] {

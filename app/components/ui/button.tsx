@@ -3,8 +3,14 @@ import type { AnchorHTMLAttributes, ButtonHTMLAttributes } from "react";
 
 type Kind = "primary" | "quiet" | "danger" | "bare";
 
+type Size = "usual" | "small";
+
 const SHAPE =
-  "inline-flex min-h-11 items-center justify-center gap-2 rounded-md px-4 text-[0.98rem] font-[560] transition-colors disabled:opacity-50";
+  "inline-flex items-center justify-center gap-2 rounded-md font-[560] whitespace-nowrap transition-colors disabled:opacity-50";
+const SIZES: Record<Size, string> = {
+  usual: "min-h-11 px-4 text-[0.98rem]",
+  small: "min-h-9 px-3 text-[0.94rem]",
+};
 const KINDS: Record<Kind, string> = {
   primary: "bg-accent text-on-accent hover:bg-accent-strong",
   quiet: "border border-line-strong bg-raised text-ink hover:border-ink hover:bg-sunk",
@@ -14,21 +20,23 @@ const KINDS: Record<Kind, string> = {
 
 export function Button({
   kind = "primary",
+  size = "usual",
   className = "",
   type = "button",
   ...rest
-}: ButtonHTMLAttributes<HTMLButtonElement> & { kind?: Kind }) {
-  return <button type={type} className={`${SHAPE} ${KINDS[kind]} ${className}`} {...rest} />;
+}: ButtonHTMLAttributes<HTMLButtonElement> & { kind?: Kind; size?: Size }) {
+  return <button type={type} className={`${SHAPE} ${SIZES[size]} ${KINDS[kind]} ${className}`} {...rest} />;
 }
 
 export function ButtonLink({
   kind = "primary",
+  size = "usual",
   className = "",
   children,
   ...rest
-}: AnchorHTMLAttributes<HTMLAnchorElement> & { kind?: Kind }) {
+}: AnchorHTMLAttributes<HTMLAnchorElement> & { kind?: Kind; size?: Size }) {
   return (
-    <a className={`${SHAPE} ${KINDS[kind]} ${className}`} {...rest}>
+    <a className={`${SHAPE} ${SIZES[size]} ${KINDS[kind]} ${className}`} {...rest}>
       {children}
     </a>
   );

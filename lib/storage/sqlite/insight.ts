@@ -20,6 +20,9 @@ const Span = z.object({ fromMs: z.number().nullable(), toMs: z.number().nullable
 const Step = z.object({ step: z.number(), units: z.number() });
 const Refused = z.object({ code: RefusalRow.shape.code, results: z.number() });
 
+/** Results come in whole microtasks: in shorter steps a rate would only be noise. */
+const STEP_AT_LEAST_MS = 500;
+
 export function sqliteInsight(sqlite: Sqlite): (id: JobId, steps: number) => JobInsight {
   const own = "with own as (select id from stages where job_id = @id)";
   const results = "results join microtasks m on m.id = microtask_id where m.stage_id in own";
@@ -49,10 +52,12 @@ export function sqliteInsight(sqlite: Sqlite): (id: JobId, steps: number) => Job
     ),
   };
 
-  return (id, steps) => {
+  return (id, mostSteps) => {
     const { fromMs, toMs } = Span.parse(statements.span.get({ id }));
-    const stepMs = fromMs === null || toMs === null ? 0 : Math.max(1, (toMs - fromMs) / steps);
-    const unitsPerStep = Array.from({ length: fromMs === null ? 0 : steps }, () => 0);
+    const spanMs = fromMs === null || toMs === null ? 0 : toMs - fromMs;
+    const stepMs = Math.max(STEP_AT_LEAST_MS, spanMs / mostSteps);
+    const steps = fromMs === null ? 0 : Math.max(1, Math.ceil(spanMs / stepMs));
+    const unitsPerStep = Array.from({ length: steps }, () => 0);
     if (fromMs !== null) {
       for (const row of statements.steps.all({ id, fromMs, stepMs })) {
         const { step, units } = Step.parse(row);
