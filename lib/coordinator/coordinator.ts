@@ -2,9 +2,11 @@
 import type { Registry } from "prom-client";
 import type { Store } from "#lib/storage/store.ts";
 import type { Config } from "./config.ts";
+import type { FleetReporter } from "./fleet-report.ts";
 import type { Log } from "./log.ts";
 import type { Callers } from "./rest/caller.ts";
 import type { OpenConnections } from "./rest/open-connections.ts";
+import type { Optimizer } from "./optimizer.ts";
 import type { Route } from "./rest/route.ts";
 import type { Services } from "./services/index.ts";
 
@@ -17,6 +19,9 @@ export interface Coordinator {
   /** Who is signed in, for pages. */
   readonly callers: Callers;
   readonly connections: OpenConnections;
+  /** How the scheduler stands, and what its background pass changed. */
+  readonly fleet: FleetReporter;
+  readonly optimizer: Pick<Optimizer, "entries">;
   /** The REST interface, for the docs page. */
   readonly routes: readonly Route[];
   /** What keeps it from serving, in words; null when it is ready. */

@@ -26,12 +26,13 @@ import { EncryptedJobs } from "./encrypted/encrypted-jobs.ts";
 import { openKeyVault } from "./encrypted/key-vault.ts";
 import { laneChecker } from "./encrypted/lane-checker.ts";
 import { lanePayloads } from "./encrypted/lane-payloads.ts";
+import { type FleetReporter, fleetReporter } from "./fleet-report.ts";
 import { type Gateway, openGateway, TICKET_SECRET } from "./gateway/gateway.ts";
 import { createFirstKey } from "./identity.ts";
 import { modelProbe } from "./jobs/probe.ts";
 import { recordPayloads } from "./jobs/record-payloads.ts";
 import type { Log } from "./log.ts";
-import { startOptimizer } from "./optimizer.ts";
+import { type Optimizer, openOptimizer } from "./optimizer.ts";
 import type { EmbedOptions } from "./partners/embed.ts";
 import { createGroupService } from "./partners/group-service.ts";
 import { createSiteService } from "./partners/site-service.ts";
@@ -46,6 +47,7 @@ import { custodyRoutes } from "./rest/routes/custody.ts";
 import { datasetRoutes } from "./rest/routes/datasets.ts";
 import { donorRoutes } from "./rest/routes/donors.ts";
 import { fileRoutes } from "./rest/routes/files.ts";
+import { fleetRoutes } from "./rest/routes/fleet.ts";
 import { groupRoutes } from "./rest/routes/groups.ts";
 import { jobRoutes } from "./rest/routes/jobs.ts";
 import { metaRoutes } from "./rest/routes/meta.ts";
@@ -72,6 +74,8 @@ export interface Parts {
   readonly objects: ObjectStore;
   readonly dispatcher: Dispatcher;
   readonly gateway: Gateway;
+  readonly fleet: FleetReporter;
+  readonly optimizer: Optimizer;
   readonly services: Services;
   readonly routes: readonly Route[];
   readonly rest: Rest;
@@ -107,15 +111,16 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
 
   const payloads = recordPayloads(store, objects);
   const pool = openCheckingPool({ threads: CHECKING_THREADS });
-  const lanes = laneChecker(blobs, objects);
-  const records = { payloads, checker: recordChecker({ payloads, blobs, pool }) };
+  const costModel = createCostModel();
+  const optimizer = await openOptimizer({ costModel, store, log, now });
+  const auditedShare = () => optimizer.auditedShare("records");
+  const lanes = laneChecker(blobs, objects, () => optimizer.auditedShare("lanes"));
+  const records = { payloads, checker: recordChecker({ payloads, blobs, pool, auditedShare }) };
   const kernels: KernelRegistry = {
     onnx: records,
     tfjs: records,
     lanes: { payloads: lanePayloads(objects), checker: lanes },
   };
-  const costModel = createCostModel();
-  const optimizer = startOptimizer({ costModel, log, now });
   const dispatcher = new Dispatcher({
     store,
     objects,
@@ -123,7 +128,10 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     costModel,
     kernels,
     clock: systemClock,
+    unitsPerMicrotask: (stage) => optimizer.unitsPerMicrotask(stage),
   });
+  optimizer.watch(dispatcher.events);
+  const fleet = fleetReporter(dispatcher, costModel, now);
   const encrypted: EncryptedJobs = new EncryptedJobs({
     store,
     blobs,
@@ -233,6 +241,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...accountRoutes(account),
     ...accessRoutes({ store, connections, audit, now, secure }),
     ...optimizerRoutes(optimizer),
+    ...fleetRoutes(fleet),
     ...metaRoutes(() => document),
   ];
   const document = openApiDocument(routes);
@@ -244,6 +253,8 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     objects,
     dispatcher,
     gateway,
+    fleet,
+    optimizer,
     services,
     routes,
     rest,
@@ -260,13 +271,13 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       await lifecycle.resume();
     },
     async close() {
-      optimizer.stop();
       uploads.close();
       dispatcher.drain();
       gateway.drain(RECONNECT_AFTER_MS);
       await leasesEnded(dispatcher, DRAIN_LEASES_MS);
       await gateway.close();
       await dispatcher.close();
+      await optimizer.stop();
       await lifecycle.settled();
       await pool.close();
       await lanes.close();

@@ -50,7 +50,7 @@ type Phase = "starting" | "ready" | "draining";
 export async function startCoordinator({ config, log, preparePages }: ServerOptions): Promise<RunningServer> {
   const parts = await openParts(config, log, Date.now);
   const metrics = createMetrics();
-  observeWork(metrics.registry, parts.dispatcher, parts.gateway);
+  observeWork(metrics.registry, parts);
   let phase: Phase = "starting";
   let pages: Pages | null = null;
 
@@ -62,6 +62,8 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     services: parts.services,
     callers: parts.callers,
     connections: parts.connections,
+    fleet: parts.fleet,
+    optimizer: parts.optimizer,
     routes: parts.routes,
     notReady: () => (phase === "ready" ? null : phase),
   };

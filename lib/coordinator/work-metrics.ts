@@ -1,11 +1,18 @@
 /** Metrics of donors, leases and results: listeners on the dispatcher's and the gateway's events, and nothing else. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
+import type { FleetReporter } from "./fleet-report.ts";
 import type { Gateway } from "./gateway/gateway.ts";
 
 const SECONDS = [0.001, 0.005, 0.02, 0.1, 0.5, 1, 3, 10, 60];
 
-export function observeWork(registry: Registry, dispatcher: Dispatcher, gateway: Gateway): void {
+export interface Observed {
+  readonly dispatcher: Dispatcher;
+  readonly gateway: Gateway;
+  readonly fleet: FleetReporter;
+}
+
+export function observeWork(registry: Registry, { dispatcher, gateway, fleet }: Observed): void {
   const registers = [registry];
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
@@ -20,6 +27,8 @@ export function observeWork(registry: Registry, dispatcher: Dispatcher, gateway:
   gauge("flux_donor_sockets", "Open donor sockets", () => gateway.openSockets());
   gauge("flux_leases_held", "Leases in donors' hands or being checked", () => dispatcher.leasesHeld);
   gauge("flux_jobs_open", "Jobs with open stages", () => dispatcher.jobsOpen);
+
+  observeFleet(registry, fleet);
 
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[] = []) =>
     new Counter({ name, help, labelNames, registers });
@@ -66,4 +75,45 @@ export function observeWork(registry: Registry, dispatcher: Dispatcher, gateway:
   gateway.events.on("socket:dropped", ({ why }) => dropped.inc({ why }));
   const turnedAway = counter("flux_sockets_refused_total", "Donor sockets refused at the handshake", ["why"]);
   gateway.events.on("socket:refused", ({ why }) => turnedAway.inc({ why }));
+}
+
+/** Why donors and jobs wait, and how honest predictions are: the API's report (GET /fleet) as gauges. */
+function observeFleet(registry: Registry, fleet: FleetReporter): void {
+  const labelled = <Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    read: () => (readonly [string, number])[],
+  ) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [value, n] of read()) this.inc({ [label]: value } as Record<Label, string>, n);
+      },
+    });
+  labelled("flux_donors_idle", "Donors with nothing to do, by the reason", "reason", () =>
+    fleet().idle_because.map(({ reason, donors }) => [reason, donors]),
+  );
+  labelled("flux_jobs_standing", "Jobs with work left, by where they stand", "standing", () =>
+    fleet().jobs.map(({ standing, jobs }) => [standing, jobs]),
+  );
+  labelled("flux_predictions_within80", "Share of outcomes inside their 80 % interval", "device_class", () => {
+    const { classes, within_80 } = fleet().predictions;
+    return [["all", within_80] as const, ...classes.map((one) => [one.device_class, one.within_80] as const)];
+  });
+  labelled("flux_predictions_observed", "Outcomes that were held against their interval", "device_class", () => {
+    const { classes, observations } = fleet().predictions;
+    return [["all", observations] as const, ...classes.map((one) => [one.device_class, one.observations] as const)];
+  });
+  labelled("flux_bundles", "Finished bundles, by whether they kept three seconds", "in_time", () => {
+    const { finished, in_time } = fleet().bundles;
+    return [
+      ["yes", in_time],
+      ["no", finished - in_time],
+    ];
+  });
 }

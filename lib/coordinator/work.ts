@@ -3,6 +3,7 @@
  * what became of them by its events.
  */
 import type { JobId } from "#lib/protocol/ids.ts";
+import type { Standing } from "#lib/scheduling/explain.ts";
 import type { BatchRecord, StageRecord } from "#lib/storage/records.ts";
 import type { JobProgress } from "#lib/storage/store.ts";
 
@@ -24,5 +25,6 @@ export interface LiveWork extends JobProgress {
   /** Over the last seconds. */
   readonly unitsPerSecond: number;
   /** What the scheduler says of its furthest stage: why it waits, or how it stands. */
+  readonly standing: Standing;
   readonly why: string;
 }

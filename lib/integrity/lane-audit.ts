@@ -10,16 +10,23 @@ import type { AuditRecord } from "./reputation.ts";
 
 /** Never fewer: a result that is wrong throughout fails on any lane; two guard against a lane that happens to be right. */
 const MIN_LANES = 2;
-/** Of every result. An audited lane costs about what a donor's does, so this is also the coordinator's share of the work. */
-const SHARE = 0.01;
+/**
+ * Of every result, until experience says otherwise (lib/scheduling/optimizer.ts). An audited lane costs about what a donor's
+ * does, so this is also the coordinator's share of the work.
+ */
+export const USUAL_LANE_SHARE = 0.01;
 /**
  * For a newcomer's first result: finds 5 % wrong lanes in 95 of 100 tries (0.95^60 = 0.046). Halves with every accepted result:
  * 120 lanes a donor in all, so that a short job of nothing but newcomers still spends under 2 % of its compute on audits.
  */
 const NEWCOMER_LANES = 60;
 /** How many lanes of a result to recompute. A donor that was ever refused stays a newcomer. */
-export function lanesToAudit(laneCount: number, { accepted, refused }: AuditRecord): number {
-  const usual = Math.max(MIN_LANES, Math.ceil(laneCount * SHARE));
+export function lanesToAudit(
+  laneCount: number,
+  { accepted, refused }: AuditRecord,
+  share: number = USUAL_LANE_SHARE,
+): number {
+  const usual = Math.max(MIN_LANES, Math.ceil(laneCount * share));
   const newcomer = refused > 0 ? NEWCOMER_LANES : Math.floor(NEWCOMER_LANES / 2 ** accepted);
   return Math.min(laneCount, Math.max(usual, newcomer));
 }

@@ -12,14 +12,15 @@ const MIN_UNITS = 2;
 /** A check must cost a small part of the work, whatever its size. */
 const MAX_UNITS = 32;
 const NEWCOMER_MAX_UNITS = 128;
-const SHARE = 0.005;
+/** Of a known donor's result, until experience says otherwise (lib/scheduling/optimizer.ts). */
+export const USUAL_UNIT_SHARE = 0.005;
 const NEWCOMER_SHARE = 0.05;
 /** Results until a donor is no newcomer. */
 const NEWCOMER_RESULTS = 20;
 
-export function unitsToCheck(unitCount: number, donor: AuditRecord): number {
+export function unitsToCheck(unitCount: number, donor: AuditRecord, share: number = USUAL_UNIT_SHARE): number {
   const newcomer = donor.accepted < NEWCOMER_RESULTS || donor.refused > 0;
-  const wanted = Math.ceil(unitCount * (newcomer ? NEWCOMER_SHARE : SHARE));
+  const wanted = Math.ceil(unitCount * (newcomer ? Math.max(share, NEWCOMER_SHARE) : share));
   const bounded = Math.min(newcomer ? NEWCOMER_MAX_UNITS : MAX_UNITS, Math.max(MIN_UNITS, wanted));
   return Math.min(unitCount, bounded);
 }

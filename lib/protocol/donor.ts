@@ -209,6 +209,8 @@ export type DonorAnswer<Name extends DonorRequestName> = z.infer<(typeof DONOR_R
 export const COORDINATOR_NOTICES = {
   /** Stop computing these: the job was cancelled or another attempt won. */
   "lease:revoked": z.object({ leaseIds: z.array(LeaseId).max(256) }),
+  /** A request for work is held open: why there is none, in words. Said again when the reason changes. */
+  "lease:waiting": z.object({ why: z.string().max(500) }),
   /** Numbers for the donor's page. */
   "fleet:stats": z.object({
     donorsOnline: z.int().nonnegative(),

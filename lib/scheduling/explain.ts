@@ -4,17 +4,38 @@
  */
 import { refusal } from "./filters.ts";
 import { type Forecast, forecastNow, levelMs } from "./forecast.ts";
+import { IDLE_WORDS } from "./idle.ts";
 import { deadlineUrgency } from "./score.ts";
 import type { BoardView, CostModel, DonorView, IdleReason, ScoreTerms, StageView } from "./types.ts";
 
 /** Donors by the first filter that refused them. */
 type Refusals = Partial<Record<IdleReason, number>>;
 
+/** Where a stage with work left stands. */
+export type Standing =
+  | "nothing-left"
+  | "no-donor-online"
+  | "no-donor-may"
+  | "finishing"
+  | "running"
+  | "behind-its-share"
+  | "next-free-donor";
+
 /** Why a stage stands where it stands; one sentence. */
 export function explainStage(stage: StageView, board: BoardView, costModel: CostModel, nowMs: number): string {
-  if (stage.pendingCount === 0 && stage.leasedCount === 0) return "nothing is left to compute";
+  return standingOf(stage, board, costModel, nowMs).words;
+}
+
+export function standingOf(
+  stage: StageView,
+  board: BoardView,
+  costModel: CostModel,
+  nowMs: number,
+): { readonly standing: Standing; readonly words: string } {
+  const is = (standing: Standing, words: string) => ({ standing, words });
+  if (stage.pendingCount === 0 && stage.leasedCount === 0) return is("nothing-left", "nothing is left to compute");
   const online = board.donorList.length;
-  if (online === 0) return "waiting: no donor is online";
+  if (online === 0) return is("no-donor-online", "waiting: no donor is online");
   const refusals: Refusals = {};
   let eligible = 0;
   for (const donor of board.donorList) {
@@ -22,29 +43,49 @@ export function explainStage(stage: StageView, board: BoardView, costModel: Cost
     if (reason === null) eligible++;
     else refusals[reason] = (refusals[reason] ?? 0) + 1;
   }
-  if (eligible === 0) return `waiting: ${donors(online)} online, ${whyNone(stage, refusals)}`;
+  if (eligible === 0) return is("no-donor-may", `waiting: ${donors(online)} online, ${whyNone(stage, refusals)}`);
   if (stage.pendingCount === 0)
-    return `finishing: the last ${count(stage.leasedCount, "microtask")} are being computed`;
+    return is("finishing", `finishing: the last ${count(stage.leasedCount, "microtask")} are being computed`);
   const forecast = forecastNow(stage, board, costModel, nowMs);
   const leftS = levelMs(stage, forecast) / 1000;
   const left = Number.isFinite(leftS) ? `; about ${seconds(leftS)} left if it had them all` : "";
-  if (stage.leasedCount > 0)
-    return `running: ${donors(eligible)} can take its work${left}${deadlineNote(stage, forecast, nowMs)}`;
+  const note = deadlineNote(stage, forecast, nowMs);
+  if (stage.leasedCount > 0) return is("running", `running: ${donors(eligible)} can take its work${left}${note}`);
   const { submitterId } = stage.definition;
   const [least] = board.waitingByUsage();
   const ahead = least ? board.usageMs(submitterId, nowMs) - board.usageMs(least.id, nowMs) : 0;
   if (ahead > 1_000) {
-    return `waiting its turn: its submitter had ${seconds(ahead / 1000)} more donor time lately than others who wait; ${donors(eligible)} can take it`;
+    const lately = `its submitter had ${seconds(ahead / 1000)} more donor time lately than others who wait`;
+    return is("behind-its-share", `waiting its turn: ${lately}; ${donors(eligible)} can take it`);
   }
-  return `waiting for the next free donor: ${donors(eligible)} can take it and are at work${deadlineNote(stage, forecast, nowMs)}`;
+  return is(
+    "next-free-donor",
+    `waiting for the next free donor: ${donors(eligible)} can take it and are at work${note}`,
+  );
 }
 
 /** Why a donor has nothing to do, or that it has; one sentence. */
 export function explainDonor(donor: DonorView, board: BoardView, nowMs: number): string {
   if (donor.busyUntilMs > nowMs) return "computing";
-  const waiting = board.openStages.filter((stage) => stage.pendingCount > 0);
-  if (board.openStages.length === 0) return "idle: no job is waiting for work";
-  if (waiting.length === 0) return "idle: everything that is left is being computed by other donors";
+  if (board.openStages.length === 0) return `idle: ${IDLE_WORDS["no-work"]}`;
+  if (!board.openStages.some((stage) => stage.pendingCount > 0)) return `idle: ${IDLE_WORDS["rest-in-work"]}`;
+  const { possible, words } = refusalsTo(donor, board);
+  return possible > 0 ? `free: ${count(possible, "job")} can use it` : `idle: ${words}`;
+}
+
+/** Why the policy had nothing for a donor, as exactly as the board can tell. */
+export function explainIdle(reason: IdleReason, donor: DonorView, board: BoardView): string {
+  if (!JUDGED_BY_FILTERS.has(reason)) return IDLE_WORDS[reason];
+  const { possible, words } = refusalsTo(donor, board);
+  return possible > 0 || words === "" ? IDLE_WORDS[reason] : words;
+}
+
+const JUDGED_BY_FILTERS: ReadonlySet<IdleReason> = new Set(["region", "group", "no-runtime", "memory", "reliability"]);
+/** Enough to tell a donor why; thousands of donors may ask. */
+const JOBS_LOOKED_AT = 64;
+
+function refusalsTo(donor: DonorView, board: BoardView): { readonly possible: number; readonly words: string } {
+  const waiting = board.openStages.filter((stage) => stage.pendingCount > 0).slice(0, JOBS_LOOKED_AT);
   const refusals: Refusals = {};
   let possible = 0;
   for (const stage of waiting) {
@@ -52,9 +93,9 @@ export function explainDonor(donor: DonorView, board: BoardView, nowMs: number):
     if (reason === null) possible++;
     else refusals[reason] = (refusals[reason] ?? 0) + 1;
   }
-  if (possible > 0) return `free: ${count(possible, "job")} can use it`;
   const parts = Object.entries(refusals).map(([reason, n]) => `${n} ${JOB_REFUSED[reason as IdleReason]}`);
-  return `idle: ${count(waiting.length, "job")} wait${waiting.length === 1 ? "s" : ""}, of which ${parts.join(", ")}`;
+  const wait = `${count(waiting.length, "job")} wait${waiting.length === 1 ? "s" : ""}`;
+  return { possible, words: parts.length === 0 ? "" : `${wait}, of which ${parts.join(", ")}` };
 }
 
 /** What tipped the choice, largest first; empty where only the queue's order did. */

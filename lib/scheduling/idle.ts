@@ -5,7 +5,8 @@ import type { ChooseRequest, Decision, IdleReason } from "./types.ts";
 /** An idle donor asks twice a second: the reasons of some stages are enough to tell it why. */
 const STAGES_LOOKED_AT = 64;
 
-const WORDS: Readonly<Record<IdleReason, string>> = {
+/** Why one donor has nothing to do, where nothing more is known. */
+export const IDLE_WORDS: Readonly<Record<IdleReason, string>> = {
   "no-work": "no job is waiting for work",
   "no-runtime": "the waiting jobs need a runtime that this browser does not have",
   region: "the waiting jobs may not leave regions that this donor is not in",
@@ -48,7 +49,7 @@ export function refusalsOf({ board, donor }: ChooseRequest): IdleReason[] {
 
 /** @param queueMs what the donor still has to do: near a job's end a late attempt may become worth racing soon after */
 export function idle(reason: IdleReason, queueMs = 0): Decision {
-  return { kind: "idle", reason, why: WORDS[reason], recheckAfterMs: recheckAfterMs(reason, queueMs) };
+  return { kind: "idle", reason, why: IDLE_WORDS[reason], recheckAfterMs: recheckAfterMs(reason, queueMs) };
 }
 
 function recheckAfterMs(reason: IdleReason, queueMs: number): number {

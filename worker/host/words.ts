@@ -20,8 +20,12 @@ export function statusOf(view: DonorView): string {
 
 function running(view: DonorView): string {
   if (view.link !== "online") return "The connection broke. Trying again; finished results are kept and sent then.";
-  if (!view.working) return view.waitingBecause ? `Waiting. ${view.waitingBecause}` : "Waiting for work.";
+  if (!view.working) return view.waitingBecause ? `Waiting. ${sentence(view.waitingBecause)}` : "Waiting for work.";
   const title = view.job ? `“${view.job.title}”` : "a job";
   const data = view.job?.privacy === "public" ? "on public data" : "on encrypted data that this browser cannot read";
   return `Computing ${title} ${data}.`;
+}
+
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}${words.endsWith(".") ? "" : "."}`;
 }

@@ -231,6 +231,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
         refused: (error) => stop(error.detail, error),
         notice: {
           "lease:revoked": ({ leaseIds }) => revoke(leaseIds),
+          "lease:waiting": ({ why }) => view.set({ waitingBecause: why }),
           "fleet:stats": ({ donorsOnline, jobsRunning }) => view.set({ donorsOnline, jobsRunning }),
           "coordinator:draining": () =>
             view.set({ waitingBecause: "The coordinator restarts; it will be back shortly." }),

@@ -1,6 +1,6 @@
 /** Checks results of public stages: draws records after the result is here, and has the pool recompute them. */
 import { randomInt } from "node:crypto";
-import { sampleUnits, unitsToCheck } from "#lib/integrity/sampling.ts";
+import { sampleUnits, USUAL_UNIT_SHARE, unitsToCheck } from "#lib/integrity/sampling.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { Digest } from "#lib/protocol/ids.ts";
 import { type OnnxStageSpec, StageSpec, type TfjsStageSpec } from "#lib/protocol/stage.ts";
@@ -13,6 +13,8 @@ export interface RecordCheckerOptions {
   readonly payloads: PayloadSource;
   readonly blobs: BlobStore;
   readonly pool: CheckingPool;
+  /** Share of a known donor's records that is recomputed. */
+  readonly auditedShare?: () => number;
   /** A uniform integer in 0..n−1. @default from the system's cryptographic source */
   readonly randomBelow?: (n: number) => number;
 }
@@ -22,7 +24,8 @@ const KNOWN_SPECS = 256;
 
 type RecordsSpec = OnnxStageSpec | TfjsStageSpec;
 
-export function recordChecker({ payloads, blobs, pool, randomBelow = randomInt }: RecordCheckerOptions): ResultChecker {
+export function recordChecker(options: RecordCheckerOptions): ResultChecker {
+  const { payloads, blobs, pool, auditedShare = () => USUAL_UNIT_SHARE, randomBelow = randomInt } = options;
   const specs = new Map<Digest, Promise<RecordsSpec>>();
 
   function specOf(digest: Digest): Promise<RecordsSpec> {
@@ -41,7 +44,8 @@ export function recordChecker({ payloads, blobs, pool, randomBelow = randomInt }
       const spec = await specOf(stage.specDigest);
       const modelPath = blobs.path(spec.model.digest);
       if (modelPath === undefined) throw new Error("results are checked with models on this machine's disk");
-      const units = sampleUnits(range.unitCount, unitsToCheck(range.unitCount, donor), randomBelow);
+      const wanted = unitsToCheck(range.unitCount, donor, auditedShare());
+      const units = sampleUnits(range.unitCount, wanted, randomBelow);
       const payload = await payloads.read(stage, batch, range);
       const wrong = await pool.check({
         modelPath,

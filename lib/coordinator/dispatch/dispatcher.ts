@@ -26,13 +26,13 @@ import { FluxError } from "#lib/protocol/errors.ts";
 import type { DonorId, JobId, LeaseId, StageId } from "#lib/protocol/ids.ts";
 import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { Board } from "#lib/scheduling/board.ts";
-import { explainStage } from "#lib/scheduling/explain.ts";
+import { explainDonor, explainIdle, type Standing, standingOf } from "#lib/scheduling/explain.ts";
 import { changeSignals } from "#lib/scheduling/signals.ts";
-import type { Attempt, CostModel, Policy } from "#lib/scheduling/types.ts";
+import type { Attempt, CostModel, Decision, IdleReason, Policy } from "#lib/scheduling/types.ts";
 import { orderedId } from "#lib/storage/ids.ts";
 import type { ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, StageRecord } from "#lib/storage/records.ts";
-import type { JobProgress, Store } from "#lib/storage/store.ts";
+import type { JobProgress, OpenStage, Store } from "#lib/storage/store.ts";
 import type { Clock } from "../clock.ts";
 import { BundleTimes } from "./bundle-times.ts";
 import type { DonorSession, NewDonor } from "./donor-session.ts";
@@ -40,7 +40,7 @@ import { type DispatchEvents, Emitter } from "./events.ts";
 import { Fleet } from "./fleet.ts";
 import type { KernelRegistry, KernelServices } from "./kernel-services.ts";
 import { LeaseTable, namesOf } from "./lease-table.ts";
-import { addUncovered, restoreStage } from "./restore.ts";
+import { addUncovered, type RestoredStage, restoreStage } from "./restore.ts";
 import { Settlement } from "./settlement.ts";
 import { definitionOf, StageWork } from "./stage-work.ts";
 import { type Idle, isIdle, Waiters } from "./waiters.ts";
@@ -52,6 +52,8 @@ export interface DispatcherOptions {
   readonly costModel: CostModel;
   readonly kernels: KernelRegistry;
   readonly clock: Clock;
+  /** Units that a microtask of this stage may hold; as many as there are where it is left out. */
+  readonly unitsPerMicrotask?: (stage: StageRecord) => number;
 }
 
 /** A lease as the gateway hands it out. */
@@ -71,7 +73,17 @@ export interface LiveProgress extends JobProgress {
   readonly microtasksPending: number;
   readonly microtasksLeased: number;
   readonly unitsPerSecond: number;
-  /** The scheduler's reason, in words. */
+  /** The scheduler's reason, as a word and in words. */
+  readonly standing: Standing;
+  readonly why: string;
+}
+
+/** What a donor is doing, and why. */
+export interface DonorStanding {
+  readonly session: DonorSession;
+  readonly leases: number;
+  /** Null while it has leases or has not asked. */
+  readonly idle: IdleReason | null;
   readonly why: string;
 }
 
@@ -79,7 +91,13 @@ export interface LiveProgress extends JobProgress {
 const RESTART_GRACE_MS = 15_000;
 /** The setting that counts starts. */
 const RUNS = "dispatcher-runs";
-const GONE: Idle = { kind: "idle", why: "this donor has left", recheckAfterMs: 60_000 };
+const GONE: Idle = { kind: "idle", reason: "departed", why: "this donor has left", recheckAfterMs: 60_000 };
+const HOLDS_ENOUGH: Idle = {
+  kind: "idle",
+  reason: "holds-enough",
+  why: "this donor holds as many leases as it may",
+  recheckAfterMs: 1_000,
+};
 /** Reasons that count against a microtask: it may be the one that breaks donors. */
 const COUNTED_RETURNS: ReadonlySet<LeaseReturn["reason"]> = new Set(["failed", "crashed", "timeout"]);
 
@@ -153,7 +171,7 @@ export class Dispatcher {
     await this.#store.settings.set(RUNS, this.#run);
     const nowMs = this.#clock.nowMs();
     for (const open of await this.#store.work.openStages()) {
-      const { work, attempts } = restoreStage(this.#board, open, this.#run, nowMs, nowMs + RESTART_GRACE_MS);
+      const { work, attempts } = this.#restore(open, nowMs, nowMs + RESTART_GRACE_MS);
       work.resume(await this.#store.stages.progress(open.stage.id));
       this.#stages.set(open.stage.id, work);
       for (const attempt of attempts) this.#leases.adopt(attempt, work);
@@ -187,7 +205,7 @@ export class Dispatcher {
     for (const batch of batches) work.addBatch(batch, 0);
     this.#board.addStage(definitionOf(stage));
     this.#stages.set(stage.id, work);
-    addUncovered(this.#board, work, []);
+    addUncovered(this.#board, work, [], this.#unitsPerMicrotask(stage));
     this.events.emit("stage:opened", { jobId: stage.jobId, stageId: stage.id, units: work.progress().units });
     this.#waiters.wake();
   }
@@ -212,7 +230,7 @@ export class Dispatcher {
     const nowMs = this.#clock.nowMs();
     const open = (await this.#store.work.openStages()).find(({ stage }) => stage.id === batch.stageId);
     if (!open) throw new FluxError("not_found", `There is no stage ${batch.stageId}.`);
-    this.#stages.set(batch.stageId, restoreStage(this.#board, open, this.#run, nowMs, nowMs).work);
+    this.#stages.set(batch.stageId, this.#restore(open, nowMs, nowMs).work);
     this.#waiters.wake();
   }
 
@@ -220,7 +238,7 @@ export class Dispatcher {
     const added = new StageWork(work.record);
     added.addBatch(batch, 0);
     work.addBatch(batch, 0);
-    addUncovered(this.#board, added, []);
+    addUncovered(this.#board, added, [], this.#unitsPerMicrotask(work.record));
     this.#waiters.wake();
   }
 
@@ -238,6 +256,7 @@ export class Dispatcher {
     for (const work of this.#stages.values()) {
       if (work.record.jobId !== jobId) continue;
       const view = this.#board.stage(work.record.id);
+      const stands = view && standingOf(view, this.#board, this.#options.costModel, nowMs);
       const counts = work.progress();
       sum = {
         units: counts.units + (sum?.units ?? 0),
@@ -249,7 +268,8 @@ export class Dispatcher {
         microtasksPending: (view?.pendingCount ?? 0) + (sum?.microtasksPending ?? 0),
         microtasksLeased: (view?.leasedCount ?? 0) + (sum?.microtasksLeased ?? 0),
         unitsPerSecond: work.unitsPerSecond(nowMs) + (sum?.unitsPerSecond ?? 0),
-        why: view ? explainStage(view, this.#board, this.#options.costModel, nowMs) : (sum?.why ?? ""),
+        standing: stands?.standing ?? sum?.standing ?? "nothing-left",
+        why: stands?.words ?? sum?.why ?? "",
       };
     }
     return sum;
@@ -262,7 +282,7 @@ export class Dispatcher {
   }
 
   get jobsOpen(): number {
-    return new Set([...this.#stages.values()].map(({ record }) => record.jobId)).size;
+    return this.openJobs().length;
   }
 
   get leasesHeld(): number {
@@ -282,6 +302,22 @@ export class Dispatcher {
   jobsOpenFor(groupId: string): number {
     const open = [...this.#stages.values()].filter(({ record }) => record.definition.groupId === groupId);
     return new Set(open.map(({ record }) => record.jobId)).size;
+  }
+
+  /** What each donor does, or why it does nothing. */
+  standings(): DonorStanding[] {
+    const nowMs = this.#clock.nowMs();
+    return Array.from(this.#fleet.values(), (session) => {
+      const leases = this.#board.attemptsOf(session.id).length;
+      const idle = leases === 0 ? (session.idle?.reason ?? null) : null;
+      const why = idle === null ? explainDonor(session.view, this.#board, nowMs) : (session.idle?.why ?? "");
+      return { session, leases, idle, why };
+    });
+  }
+
+  /** Jobs with open stages. */
+  openJobs(): JobId[] {
+    return [...new Set(Array.from(this.#stages.values(), ({ record }) => record.jobId))];
   }
 
   /** A donor said hello. */
@@ -392,12 +428,13 @@ export class Dispatcher {
   #choose(session: DonorSession, wantMs: number, askedAtMs: number): Bundle | Idle {
     const room =
       SOCKET_LIMITS.leasesPerBundle * SOCKET_LIMITS.bundlesPerDonor - this.#board.attemptsOf(session.id).length;
-    if (room < 1) return { kind: "idle", why: "this donor holds as many leases as it may", recheckAfterMs: 1_000 };
+    if (room < 1) return HOLDS_ENOUGH;
     const nowMs = this.#clock.nowMs();
     const { policy, costModel } = this.#options;
     const maxLeases = Math.min(room, SOCKET_LIMITS.leasesPerBundle);
     const decision = policy.choose({ nowMs, board: this.#board, costModel, donor: session.view, wantMs, maxLeases });
-    if (decision.kind === "idle") return decision;
+    if (decision.kind === "idle") return this.#idle(session, decision);
+    session.idle = null;
     const outcomes = this.#board.lease(decision.leases, session.view, () => orderedId("ls"), nowMs);
     const leases = outcomes.map(({ attempt }) => this.#grant(attempt, nowMs - askedAtMs));
     this.#bundles.begin(
@@ -406,6 +443,16 @@ export class Dispatcher {
     );
     this.#leases.scheduleExpiry();
     return { kind: "bundle", leases };
+  }
+
+  /** Says why, as exactly as the board can tell, and tells the donor: its request may be held open for long. */
+  #idle(session: DonorSession, decision: Extract<Decision, { kind: "idle" }>): Idle {
+    const { reason } = decision;
+    if (session.idle?.reason !== reason) {
+      session.idle = { reason, why: explainIdle(reason, session.view, this.#board) };
+      session.notify("lease:waiting", { why: session.idle.why });
+    }
+    return { ...decision, why: session.idle.why };
   }
 
   #grant(attempt: Attempt, waitedMs: number): Granted {
@@ -448,6 +495,15 @@ export class Dispatcher {
     if (state === "completed") {
       this.events.emit("stage:completed", { jobId, stageId, quarantinedUnits: work.quarantinedUnits });
     } else this.events.emit("stage:closed", { jobId, stageId, leasesRevoked: attempts.length });
+  }
+
+  #restore(open: OpenStage, nowMs: number, leaseUntilMs: number): RestoredStage {
+    const maxUnits = this.#unitsPerMicrotask(open.stage);
+    return restoreStage(this.#board, open, { run: this.#run, maxUnits, nowMs, leaseUntilMs });
+  }
+
+  #unitsPerMicrotask(stage: StageRecord): number {
+    return this.#options.unitsPerMicrotask?.(stage) ?? Number.MAX_SAFE_INTEGER;
   }
 
   #servicesOf(stage: StageRecord): KernelServices {

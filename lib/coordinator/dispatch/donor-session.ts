@@ -10,7 +10,7 @@ import type {
 } from "#lib/protocol/donor.ts";
 import type { DonorId, GroupId, SiteId, VolunteerId } from "#lib/protocol/ids.ts";
 import { deviceClass, usableRuntimes } from "#lib/scheduling/device-class.ts";
-import type { DonorView, RuntimeRate } from "#lib/scheduling/types.ts";
+import type { DonorView, IdleReason, RuntimeRate } from "#lib/scheduling/types.ts";
 import type { DonorRecord } from "#lib/storage/records.ts";
 
 /** Writable where the scheduler only reads. */
@@ -42,6 +42,8 @@ export class DonorSession {
   /** Refusals that are not in the store yet; what is accepted is counted with its result. */
   unwrittenRefusals = 0;
   lastObservedMs = 0;
+  /** Why its last request found nothing; null when it found something. */
+  idle: { readonly reason: IdleReason; readonly why: string } | null = null;
   #rates: readonly RuntimeRate[];
   readonly #view: OwnDonorView;
 

@@ -1,7 +1,7 @@
 /** What happens to work, as one typed event map `noun:verb`. Logs, metrics, the job lifecycle and tests listen to it. */
 import type { ErrorCode } from "#lib/protocol/errors.ts";
 import type { DonorId, JobId, LeaseId, MicrotaskId, StageId } from "#lib/protocol/ids.ts";
-import type { RuntimeId } from "#lib/protocol/stage.ts";
+import type { KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
 import type { Interval } from "#lib/scheduling/types.ts";
 
 interface OfMicrotask {
@@ -26,6 +26,7 @@ export interface DispatchEvents {
   "lease:granted": OfLease & { readonly fence: number; readonly waitedMs: number; readonly reissue: boolean };
   "lease:ended": OfLease & { readonly how: LeaseEnd };
   "result:accepted": OfLease & {
+    readonly kernel: KernelKind;
     readonly runtime: RuntimeId;
     readonly computeMs: number;
     /** Its way through the donor, alone: payload, computing with its rests, handing over, result. */
@@ -34,6 +35,8 @@ export interface DispatchEvents {
     readonly promised: Interval;
     readonly checkedUnits: number;
     readonly checkMs: number;
+    /** Processor time of the check; 0 where it was not measured. */
+    readonly checkCpuMs: number;
     readonly commitMs: number;
     readonly bytes: number;
   };
@@ -46,6 +49,8 @@ export interface DispatchEvents {
     readonly code: ErrorCode;
     readonly detail: string;
     readonly counted: boolean;
+    /** Null where the lease was not this donor's. */
+    readonly kernel: KernelKind | null;
   };
   "microtask:requeued": OfMicrotask & { readonly failures: number };
   "microtask:quarantined": OfMicrotask & { readonly failures: number };

@@ -20,17 +20,18 @@ export interface RestoredStage {
   readonly attempts: readonly Attempt[];
 }
 
-/**
- * @param run how often the coordinator has started; grows with each start
- * @param leaseUntilMs when leases from before the restart end at the earliest: their donors need time to come back
- */
-export function restoreStage(
-  board: Board,
-  open: OpenStage,
-  run: number,
-  nowMs: number,
-  leaseUntilMs: number,
-): RestoredStage {
+export interface RestoreOptions {
+  /** How often the coordinator has started; grows with each start. */
+  readonly run: number;
+  /** Units that a microtask may hold. */
+  readonly maxUnits: number;
+  readonly nowMs: number;
+  /** When leases from before the restart end at the earliest: their donors need time to come back. */
+  readonly leaseUntilMs: number;
+}
+
+export function restoreStage(board: Board, open: OpenStage, options: RestoreOptions): RestoredStage {
+  const { run, maxUnits, nowMs, leaseUntilMs } = options;
   const { stage } = open;
   const work = new StageWork(stage);
   const view = board.addStage(definitionOf(stage));
@@ -54,15 +55,15 @@ export function restoreStage(
     for (const lease of leases) attempts.push(restoreLease(board, view, microtask, lease, nowMs, leaseUntilMs));
     microtask.fence = Math.max(record.fence, run * FENCES_PER_RUN);
   }
-  addUncovered(board, work, [...open.accepted, ...open.microtasks]);
+  addUncovered(board, work, [...open.accepted, ...open.microtasks], maxUnits);
   return { work, attempts };
 }
 
-/** Adds the units of a stage's open batches that no range covers yet. */
-export function addUncovered(board: Board, work: StageWork, covered: OpenStage["accepted"]): void {
+/** Adds the units of a stage's open batches that no range covers yet, at most `maxUnits` to a microtask. */
+export function addUncovered(board: Board, work: StageWork, covered: OpenStage["accepted"], maxUnits: number): void {
   for (const { record, completed } of work.batches.values()) {
     if (completed) continue;
-    for (const range of uncovered(record, covered)) {
+    for (const range of uncovered(record, covered, maxUnits)) {
       board.addMicrotask(work.record.id, { ...range, id: orderedId("mt") });
     }
   }

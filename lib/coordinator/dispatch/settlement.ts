@@ -1,6 +1,7 @@
 /** The way of a result: its form, the check, the commit, and what is learnt from it. */
 import type { ResultSubmission } from "#lib/protocol/donor.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
+import type { KernelKind } from "#lib/protocol/stage.ts";
 import type { Attempt, CostModel } from "#lib/scheduling/types.ts";
 import { resultObject } from "#lib/storage/names.ts";
 import type { ObjectStore } from "#lib/storage/objects.ts";
@@ -59,8 +60,10 @@ export class Settlement {
     uploadMs: number,
   ): Promise<number> {
     const { leases, events } = this.#options;
+    let kernel: KernelKind | null = null;
     try {
       const held = leases.own(session.id, submission.leaseId, submission.fence);
+      kernel = held.work.record.kernel;
       held.outcome ??= this.#settle(held, session, submission, result, uploadMs).finally(() => {
         held.outcome = undefined;
       });
@@ -69,7 +72,14 @@ export class Settlement {
       if (error instanceof FluxError) {
         const { code, detail } = error;
         const counted = code === "audit_failed" || code === "result_malformed";
-        events.emit("result:refused", { donorId: session.id, leaseId: submission.leaseId, code, detail, counted });
+        events.emit("result:refused", {
+          donorId: session.id,
+          leaseId: submission.leaseId,
+          code,
+          detail,
+          counted,
+          kernel,
+        });
       }
       throw error;
     }
@@ -213,12 +223,14 @@ export class Settlement {
     }
     events.emit("result:accepted", {
       ...namesOf(attempt),
+      kernel: work.record.kernel,
       runtime,
       computeMs: timings.computeMs,
       tookMs,
       promised: attempt.promised,
       checkedUnits: settled.checkedUnits,
       checkMs: settled.checkedAtMs - receivedAtMs,
+      checkCpuMs: settled.checkCpuMs,
       commitMs: nowMs - settled.checkedAtMs,
       bytes: settled.bytes,
     });

@@ -2,10 +2,12 @@
  * Lease requests that found no work and wait for it, in the order of their coming. `wake` offers what is there to all of
  * them, some per turn of the event loop, so that two thousand idle donors do not hold up the results of the busy ones.
  */
+import type { IdleReason } from "#lib/scheduling/types.ts";
 import type { Clock } from "../clock.ts";
 
 export interface Idle {
   readonly kind: "idle";
+  readonly reason: IdleReason | "departed" | "holds-enough";
   readonly why: string;
   readonly recheckAfterMs: number;
 }

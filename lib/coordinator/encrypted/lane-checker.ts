@@ -4,7 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import type { Worker } from "node:worker_threads";
-import { lanesToAudit } from "#lib/integrity/lane-audit.ts";
+import { lanesToAudit, USUAL_LANE_SHARE } from "#lib/integrity/lane-audit.ts";
 import { sampleUnits } from "#lib/integrity/sampling.ts";
 import { blobRange, laneBytes } from "#lib/lanes/block.ts";
 import type { Digest } from "#lib/protocol/ids.ts";
@@ -34,7 +34,12 @@ interface Waiting {
 /** Results in one product: more would make the first of them wait too long. */
 const TOGETHER = 32;
 
-export function laneChecker(blobs: BlobStore, objects: ObjectStore): LaneChecker {
+/** @param auditedShare of a known donor's lanes that is recomputed */
+export function laneChecker(
+  blobs: BlobStore,
+  objects: ObjectStore,
+  auditedShare: () => number = () => USUAL_LANE_SHARE,
+): LaneChecker {
   const waiting: Waiting[] = [];
   let inThread: Waiting[] = [];
   let worker: Worker | undefined;
@@ -120,8 +125,10 @@ export function laneChecker(blobs: BlobStore, objects: ObjectStore): LaneChecker
   }
 
   return {
-    check: async ({ stage, batch, range, donor, result }: CheckRequest) =>
-      audit(stage, batch, range, result, sampleUnits(range.unitCount, lanesToAudit(range.unitCount, donor), randomInt)),
+    async check({ stage, batch, range, donor, result }: CheckRequest) {
+      const wanted = lanesToAudit(range.unitCount, donor, auditedShare());
+      return audit(stage, batch, range, result, sampleUnits(range.unitCount, wanted, randomInt));
+    },
     async recheck(stage, batch, range, result) {
       const all = Array.from({ length: range.unitCount }, (_, lane) => lane);
       return (await audit(stage, batch, range, result, all)).right;

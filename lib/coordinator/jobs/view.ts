@@ -93,7 +93,9 @@ function why(facts: JobFacts): string {
           ? ` ${count(setAside, "microtask")} kept failing and ${setAside === 1 ? "was" : "were"} set aside.`
           : "";
       if (live && live.microtasksLeased > 0) {
-        return `${count(live.microtasksLeased, "microtask")} ${live.microtasksLeased === 1 ? "is" : "are"} with donors now.${note}`;
+        const held = `${count(live.microtasksLeased, "microtask")} ${live.microtasksLeased === 1 ? "is" : "are"} with donors now`;
+        const standing = live.why.startsWith("running: ") ? `: ${live.why.slice("running: ".length)}` : "";
+        return `${held}${standing}.${note}`;
       }
       if (job.custody === "submitter" && live?.microtasksPending === 0) {
         return "Waiting for its submitter, who holds the key, to encrypt, upload or decrypt a batch.";

@@ -4,7 +4,7 @@ import { z } from "zod";
 export const OptimizerEntry = z
   .object({
     at: z.iso.datetime(),
-    about: z.enum(["class-prior", "microtask-size", "audit-rate"]),
+    about: z.enum(["class-prior", "microtask-size", "audit-rate", "plan-cost"]),
     words: z.string().meta({ description: "What changed and what it gained, one sentence" }),
   })
   .meta({ id: "OptimizerEntry" });

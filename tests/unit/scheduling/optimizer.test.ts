@@ -49,7 +49,10 @@ describe("optimizer", () => {
 
   it("audits more where more was refused, and less where lies are easy to hit", () => {
     const base = {
+      of: "records",
       auditedShare: 0.02,
+      usualShare: 0.02,
+      wrongAccepted: 1e-6,
       results: 100_000,
       refused: 0,
       unitsPerResult: 1000,
@@ -62,7 +65,7 @@ describe("optimizer", () => {
     expect(lied.auditedShare).toBeGreaterThan(honest.auditedShare);
     expect(small.auditedShare).toBeGreaterThan(honest.auditedShare);
     expect(honest.auditedShare).toBeLessThan(base.auditedShare);
-    expect(honest.log[0]?.words).toMatch(/^Of 100000 results 0 were refused: audits now sample/);
+    expect(honest.log[0]?.words).toMatch(/^Of 100000 results of records 0 were refused: audits now sample/);
     const settled = auditRate({ ...base, auditedShare: honest.auditedShare }, 1);
     expect(settled).toEqual({ auditedShare: honest.auditedShare, log: [] });
     expect(auditRate({ ...base, results: 0 }, 1)).toEqual({ auditedShare: 0.02, log: [] });

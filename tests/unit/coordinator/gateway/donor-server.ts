@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { io, type Socket } from "socket.io-client";
-import { systemClock } from "#lib/coordinator/clock.ts";
+import { type Clock, systemClock } from "#lib/coordinator/clock.ts";
 import { Dispatcher } from "#lib/coordinator/dispatch/dispatcher.ts";
 import type { KernelServices } from "#lib/coordinator/dispatch/kernel-services.ts";
 import type { AdmissionOptions } from "#lib/coordinator/gateway/admission.ts";
@@ -21,6 +21,7 @@ import {
 } from "#lib/protocol/donor.ts";
 import { createCostModel } from "#lib/scheduling/cost-model.ts";
 import { createPolicy } from "#lib/scheduling/policy.ts";
+import type { CostModel } from "#lib/scheduling/types.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import type { StageRecord } from "#lib/storage/records.ts";
 import { openSqliteStore } from "#lib/storage/sqlite/store.ts";
@@ -33,11 +34,21 @@ export interface DonorServer {
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly gateway: Gateway;
-  openStage(units: number, options?: { msPerUnit?: number; bytesPerUnit?: number }): Promise<StageRecord>;
+  readonly costModel: CostModel;
+  openStage(units: number, options?: StageOptions): Promise<StageRecord>;
   close(): Promise<void>;
 }
 
+export interface StageOptions {
+  readonly msPerUnit?: number;
+  readonly bytesPerUnit?: number;
+  /** Whose it is; one submitter's where it is left out. */
+  readonly of?: SampleJob;
+  readonly plan?: Partial<StageRecord["definition"]>;
+}
+
 export interface DonorServerOptions {
+  readonly clock?: Clock;
   readonly kernel?: KernelServices;
   readonly admission?: AdmissionOptions;
   /** Kept when it is given; a folder of its own otherwise. */
@@ -48,16 +59,18 @@ export interface DonorServerOptions {
 export async function startDonorServer(options: DonorServerOptions = {}): Promise<DonorServer> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "flux-gateway-"));
   const store = openSqliteStore(join(folder, "flux.db"));
+  const { clock = systemClock } = options;
+  const costModel = createCostModel();
   const dispatcher = new Dispatcher({
     store,
     objects: openDiskObjects(folder),
     policy: createPolicy(),
-    costModel: createCostModel(),
+    costModel,
     kernels: { onnx: options.kernel ?? services() },
-    clock: systemClock,
+    clock,
   });
   await dispatcher.restore();
-  const gateway = await openGateway({ dispatcher, store, admission: options.admission ?? {} });
+  const gateway = await openGateway({ dispatcher, store, admission: options.admission ?? {}, clock });
   const server: Server = createServer((_request, response) => response.writeHead(404).end());
   server.on("upgrade", gateway.upgrade);
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
@@ -68,14 +81,16 @@ export async function startDonorServer(options: DonorServerOptions = {}): Promis
     store,
     dispatcher,
     gateway,
-    async openStage(units, { msPerUnit = 10, bytesPerUnit = BYTES_PER_UNIT } = {}) {
-      job ??= await insertSampleJob(store, Date.now());
-      const sample = sampleStage(job.tenantId, job.job.id);
+    costModel,
+    async openStage(units, { msPerUnit = 10, bytesPerUnit = BYTES_PER_UNIT, of, plan } = {}) {
+      if (!of) job ??= await insertSampleJob(store, Date.now());
+      const { tenantId, job: owner } = of ?? job!;
+      const sample = sampleStage(tenantId, owner.id);
       const stage: StageRecord = {
         ...sample,
         unitBytesIn: bytesPerUnit,
         unitBytesOut: bytesPerUnit,
-        definition: { ...sample.definition, unitMacs: msPerUnit * 1e6 },
+        definition: { ...sample.definition, unitMacs: msPerUnit * 1e6, ...plan },
       };
       await dispatcher.openStage(stage, 10, [sampleBatch(stage.id, 0, 1, units)]);
       return stage;
