@@ -609,6 +609,24 @@ export const observations = sqliteTable(
   (table) => [index("observations_age").on(table.createdAtMs)],
 );
 
+/** What encrypted plans said, and what their jobs then showed: later plans for the same models are told by it. */
+export const planOutcomes = sqliteTable(
+  "plan_outcomes",
+  {
+    jobId: text("job_id").primaryKey(),
+    /** SHA-256 of the models' digests, in order. */
+    modelsDigest: text("models_digest").notNull(),
+    records: integer().notNull(),
+    ringDegree: integer("ring_degree").notNull(),
+    modulusBits: real("modulus_bits").notNull(),
+    recordsPerBatch: integer("records_per_batch").notNull(),
+    planned: text({ mode: "json" }).notNull(),
+    measured: text({ mode: "json" }).notNull(),
+    createdAtMs: createdAtMs(),
+  },
+  (table) => [index("plan_outcomes_models").on(table.modelsDigest, table.createdAtMs)],
+);
+
 export const settings = sqliteTable("settings", {
   key: text().primaryKey(),
   value: text({ mode: "json" }).notNull(),

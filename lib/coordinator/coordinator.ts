@@ -4,9 +4,9 @@ import type { Store } from "#lib/storage/store.ts";
 import type { Config } from "./config.ts";
 import type { FleetReporter } from "./fleet-report.ts";
 import type { Log } from "./log.ts";
+import type { Optimizer } from "./optimizer.ts";
 import type { Callers } from "./rest/caller.ts";
 import type { OpenConnections } from "./rest/open-connections.ts";
-import type { Optimizer } from "./optimizer.ts";
 import type { Route } from "./rest/route.ts";
 import type { Services } from "./services/index.ts";
 

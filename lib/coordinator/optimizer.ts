@@ -120,9 +120,9 @@ export async function openOptimizer({ costModel, store, log, now }: OptimizerOpt
       sizes.set(statistics.kind, unitsPerMicrotask);
       said.forEach(tell);
     }
-    for (const of of ["lanes", "records"] as const) {
-      const { auditedShare, log: said } = auditRate(statisticsOf(of, audits[of]), now());
-      audits[of].share = auditedShare;
+    for (const what of ["lanes", "records"] as const) {
+      const { auditedShare, log: said } = auditRate(statisticsOf(what, audits[what]), now());
+      audits[what].share = auditedShare;
       said.forEach(tell);
     }
     if (passes++ % THIN_EVERY === 0) await observations.removeOlderThan(now() - OBSERVATIONS_KEPT_MS);
@@ -141,7 +141,7 @@ export async function openOptimizer({ costModel, store, log, now }: OptimizerOpt
   return {
     entries: () => entries,
     unitsPerMicrotask: ({ kernel, unitBytesIn }) => sizes.get(kindOf(kernel, unitBytesIn)) ?? Number.MAX_SAFE_INTEGER,
-    auditedShare: (of) => audits[of].share,
+    auditedShare: (what) => audits[what].share,
     watch(events) {
       events.on("result:accepted", ({ kernel, units, checkedUnits, checkCpuMs, computeMs }) => {
         const counts = audits[auditedAs(kernel)];

@@ -168,6 +168,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     objectsFolder: config.dataFolder,
     queue: dispatcher,
     probe: modelProbe(blobs),
+    learnt: (entry) => optimizer.tell(entry),
     encrypted,
     submitted,
     jobChanged: () => {},

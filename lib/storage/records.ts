@@ -450,3 +450,26 @@ export const ObservationRecord = z.object({
   createdAtMs: atMs,
 });
 export type ObservationRecord = z.infer<typeof ObservationRecord>;
+
+/** Of an encrypted job, by its plan or as measured; null: not known. */
+export const PlanCost = z.object({
+  coreSecondsPerRecord: z.number().nullable(),
+  keyHolderMsPerRecord: z.number().nullable(),
+  bytesDownPerRecord: z.number().nullable(),
+  bytesUpPerRecord: z.number().nullable(),
+  sameAnswerRate: z.number().nullable(),
+  largestError: z.number().nullable(),
+});
+export type PlanCost = z.infer<typeof PlanCost>;
+export const PlanOutcomeRecord = z.object({
+  jobId: JobId,
+  modelsDigest: Digest,
+  records: count,
+  ringDegree: count,
+  modulusBits: z.number(),
+  recordsPerBatch: count,
+  planned: PlanCost,
+  measured: PlanCost,
+  createdAtMs: atMs,
+});
+export type PlanOutcomeRecord = z.infer<typeof PlanOutcomeRecord>;

@@ -54,6 +54,7 @@ import type {
   ModelRecord,
   NewTenant,
   ObservationRecord,
+  PlanOutcomeRecord,
   RefusalRecord,
   ResultBody,
   ResultRecord,
@@ -406,6 +407,12 @@ export interface Store {
     /** Newest first. */
     recent(limit: number): Promise<readonly ObservationRecord[]>;
     removeOlderThan(atMs: number): Promise<void>;
+  };
+  readonly planOutcomes: {
+    /** A job's outcome; a second one of the same job changes nothing. */
+    add(record: PlanOutcomeRecord): Promise<void>;
+    /** Newest first. */
+    ofModels(modelsDigest: Digest, limit: number): Promise<readonly PlanOutcomeRecord[]>;
   };
   readonly settings: {
     get(key: string): Promise<unknown>;

@@ -67,6 +67,19 @@ describe("an encrypted job", () => {
     expect(done.counts.audits).toBeGreaterThan(0);
     expect(await largestError(done, records)).toBeLessThanOrEqual(3 * (plan?.fidelity.largest_error ?? 0));
 
+    // The next plan for the same model is told by what this one showed.
+    const next = await submit(records);
+    const experience = next.plan?.privacy === "encrypted" ? next.plan.experience : null;
+    expect(experience?.jobs).toBe(1);
+    expect(experience?.core_seconds_per_record).toBeCloseTo(
+      (done.report?.audits.donor_seconds ?? 0) / ((plan?.batches ?? 0) * (plan?.records_per_batch ?? 0)),
+      9,
+    );
+    expect(experience?.key_holder_ms_per_record).toBeGreaterThan(0);
+    expect(experience?.largest_error).toBe(done.report?.fidelity?.largest_error ?? null);
+    expect(next.plan).toMatchObject({ core_seconds_per_record: experience?.core_seconds_per_record });
+    await coordinator.client.cancelJob(next.id);
+
     await coordinator.settled();
     expect(await readdir(join(coordinator.dataFolder, "keys"))).toEqual([]);
     expect(existsSync(join(coordinator.dataFolder, "objects", "encrypted", job.id))).toBe(false);

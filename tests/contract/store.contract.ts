@@ -350,6 +350,33 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect((await again.donors.leaders(5)).map((leader) => leader.id)).toEqual([id]);
       });
 
+      it("keeps what encrypted plans said and what their jobs showed, by models", async () => {
+        const cost = {
+          coreSecondsPerRecord: 0.001,
+          keyHolderMsPerRecord: null,
+          bytesDownPerRecord: 20_000,
+          bytesUpPerRecord: 1_300,
+          sameAnswerRate: 1,
+          largestError: 0.01,
+        };
+        const outcome = (createdAtMs: number, model: string) => ({
+          jobId: freshId("job"),
+          modelsDigest: digestOf(model),
+          records: 100,
+          ringDegree: 8192,
+          modulusBits: 120,
+          recordsPerBatch: 4096,
+          planned: cost,
+          measured: { ...cost, coreSecondsPerRecord: 0.002 },
+          createdAtMs,
+        });
+        const [first, second, other] = [outcome(1, "a"), outcome(2, "a"), outcome(3, "b")];
+        for (const one of [first, second, other, { ...first, records: 7 }]) await store.planOutcomes.add(one);
+        expect(await store.planOutcomes.ofModels(digestOf("a"), 10)).toEqual([second, first]);
+        expect(await store.planOutcomes.ofModels(digestOf("a"), 1)).toEqual([second]);
+        expect(await store.planOutcomes.ofModels(digestOf("c"), 10)).toEqual([]);
+      });
+
       it("keeps observations by age", async () => {
         const observation = {
           donorId: freshId("don"),

@@ -56,6 +56,8 @@ export interface EncryptedJobsOptions {
 
 export interface FinishedJob {
   readonly file: EncryptedJobFile;
+  /** What encrypting and decrypting took, their waiting apart; null where a part of it was before a restart. */
+  readonly keyHolderMs: number | null;
 }
 
 interface Running {
@@ -69,6 +71,7 @@ interface Running {
   /** Decrypted (member, batch) pairs still to come. */
   left: number;
   stopped: boolean;
+  keyHolderMs: number | null;
   /** Wakes who waits for room. */
   wake: () => void;
   readonly finished: PromiseWithResolvers<void>;
@@ -121,6 +124,7 @@ export class EncryptedJobs {
       decrypting: new Set(),
       left: stages.length * file.batches,
       stopped: false,
+      keyHolderMs: 0,
       wake: () => {},
       finished: Promise.withResolvers(),
     };
@@ -131,6 +135,7 @@ export class EncryptedJobs {
     for (const stage of stages) {
       for (const batch of await store.stages.batches(stage.id)) {
         stored.add(batch.batch);
+        running.keyHolderMs = null;
         if (batch.state === "deleted") running.left--;
         else running.open.set(batch.batch, (running.open.get(batch.batch) ?? 0) + 1);
         if (batch.state === "completed") this.#background(running, () => this.#decrypt(running, stage, batch.batch));
@@ -138,6 +143,14 @@ export class EncryptedJobs {
     }
     this.#finishWhenDone(running);
     this.#background(running, () => this.#feed(running, stored));
+  }
+
+  /** Adds what the key-holder's work took to its job's account. */
+  async #timed<Value>(running: Running, work: () => Promise<Value>): Promise<Value> {
+    const startedMs = this.#options.now();
+    const value = await work();
+    if (running.keyHolderMs !== null) running.keyHolderMs += this.#options.now() - startedMs;
+    return value;
   }
 
   /** Every lane of a batch has an accepted result. */
@@ -153,7 +166,7 @@ export class EncryptedJobs {
     const running = this.#running.get(jobId);
     if (!running) throw new Error(`${jobId} does not run`);
     await running.finished.promise;
-    return { file: running.file };
+    return { file: running.file, keyHolderMs: running.keyHolderMs };
   }
 
   /** The job has ended: its keys and ciphertexts are deleted. */
@@ -200,7 +213,7 @@ export class EncryptedJobs {
     };
     const startedMs = now();
     const { maskSeed, clippedValues } = Encrypted.parse(
-      await this.#encrypting.run(() => runIsolated(ENCRYPT, input, KEY_HOLDER)),
+      await this.#encrypting.run(() => this.#timed(running, () => runIsolated(ENCRYPT, input, KEY_HOLDER))),
     );
     log.info({ jobId, batch, generation, clippedValues, ms: now() - startedMs }, "batch encrypted");
     const { n, primes } = file.plan.ring;
@@ -236,8 +249,10 @@ export class EncryptedJobs {
     const batch = await this.#batchOf(stage, batchNumber);
     const startedMs = now();
     const reply = Decrypted.parse(
-      await this.#decrypting.run(async () =>
-        runIsolated(DECRYPT, await this.#decryptInput(running, stage, batch), KEY_HOLDER),
+      await this.#decrypting.run(() =>
+        this.#timed(running, async () =>
+          runIsolated(DECRYPT, await this.#decryptInput(running, stage, batch), KEY_HOLDER),
+        ),
       ),
     );
     if (running.stopped) return;

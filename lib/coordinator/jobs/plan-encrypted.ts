@@ -201,6 +201,7 @@ function planOf(
     donors_online: donorsOnline,
     seconds_with_donors_online: donorsOnline > 0 ? Math.max(donorSeconds, keyHolderSeconds) : null,
     donors_see: DONORS_SEE,
+    experience: null,
   };
 }
 

@@ -106,6 +106,7 @@ export async function planSealedJob(
     donors_online: online,
     seconds_with_donors_online: online > 0 ? Math.max(donorSeconds, keyHolderSeconds) : null,
     donors_see: DONORS_SEE,
+    experience: null,
   };
   return {
     plan,

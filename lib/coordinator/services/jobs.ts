@@ -7,6 +7,7 @@ import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import { StageSpec } from "#lib/protocol/stage.ts";
 import { bytesPerRecord } from "#lib/protocol/tensors.ts";
+import type { LogEntry } from "#lib/scheduling/optimizer.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { DatasetRecord, JobEventRecord, JobRecord, ModelRecord } from "#lib/storage/records.ts";
@@ -18,6 +19,7 @@ import { writeJobFile } from "../encrypted/job-file.ts";
 import type { Identity } from "../identity.ts";
 import { isEnded, JobLifecycle } from "../jobs/lifecycle.ts";
 import { type EncryptedPlanning, planEncryptedJob } from "../jobs/plan-encrypted.ts";
+import { corrected, experienceWith, recordOutcome } from "../jobs/plan-feedback.ts";
 import { type PublicPlanning, planPublic } from "../jobs/plan-public.ts";
 import { planSealedJob, type SealedPlanning } from "../jobs/plan-sealed.ts";
 import type { ModelProbe } from "../jobs/probe.ts";
@@ -41,6 +43,8 @@ export interface JobServiceOptions {
   readonly objectsFolder: string;
   /** Some job's status is another one now. */
   readonly jobChanged: () => void;
+  /** A plan was far from what its job showed. */
+  readonly learnt: (entry: LogEntry) => void;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -265,7 +269,12 @@ export class JobService {
     }
     if (request.privacy === "encrypted") {
       const planner = { blobs, objectsFolder, donorsOnline };
-      return { kind: "encrypted", ...(await planEncryptedJob(planner, request, models, dataset)) };
+      const planning = await planEncryptedJob(planner, request, models, dataset);
+      const experience = await experienceWith(
+        store,
+        models.map(({ sha256 }) => sha256),
+      );
+      return { kind: "encrypted", ...planning, plan: corrected(planning.plan, experience) };
     }
     return {
       kind: "public",
@@ -284,9 +293,12 @@ export class JobService {
       return jobReport(store, job.id);
     }
     if (job.privacy === "encrypted") {
-      const { file } = await encrypted.finish(job.id);
+      const { file, keyHolderMs } = await encrypted.finish(job.id);
       await assembleEncrypted(objects, job.id, file, FIRST_VERSION, now());
-      return jobReport(store, job.id);
+      const report = await jobReport(store, job.id);
+      const told = await recordOutcome(store, job, { report, keyHolderMs }, now());
+      if (told) this.#options.learnt(told);
+      return report;
     }
     const [stage] = await store.stages.ofJob(job.id);
     if (!stage) throw new Error(`${job.id} has no stage to aggregate`);

@@ -118,6 +118,17 @@ export const EncryptedPlan = z.object({
   donors_online: z.int().nonnegative(),
   seconds_with_donors_online: z.number().nullable(),
   donors_see: z.string(),
+  /** What earlier jobs with the same models showed; their costs stand in the plan then. Null: there was none. */
+  experience: z
+    .object({
+      jobs: z.int().positive(),
+      core_seconds_per_record: z.number().nullable(),
+      key_holder_ms_per_record: z.number().nullable(),
+      same_answer_rate: z.number().nullable(),
+      largest_error: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
 });
 
 export type EncryptedPlan = z.infer<typeof EncryptedPlan>;

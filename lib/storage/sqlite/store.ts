@@ -12,6 +12,7 @@ import {
   JobRecord,
   ModelRecord,
   ObservationRecord,
+  PlanOutcomeRecord,
 } from "../records.ts";
 import type { Store } from "../store.ts";
 import { sqliteApiKeys, sqliteAudit, sqlitePeople, sqliteTenants } from "./accounts.ts";
@@ -82,6 +83,7 @@ export function openSqliteStore(path: string, options: GroupCommitOptions = {}):
     groups: groups(database, commits),
     volunteers: volunteers(database, commits),
     observations: observations(database, commits),
+    planOutcomes: planOutcomes(database, commits),
     settings: settings(database, commits),
     async close() {
       commits.close();
@@ -344,6 +346,24 @@ function observations({ sqlite, drizzle }: OpenDatabase, commits: GroupCommit): 
     },
     async removeOlderThan(atMs) {
       await commits.write(() => drizzle.delete(t.observations).where(lt(t.observations.createdAtMs, atMs)).run());
+    },
+  };
+}
+
+function planOutcomes({ drizzle }: OpenDatabase, commits: GroupCommit): Store["planOutcomes"] {
+  const { planOutcomes: table } = t;
+  return {
+    async add(record) {
+      await commits.writeNow(() => drizzle.insert(table).values(record).onConflictDoNothing().run());
+    },
+    async ofModels(modelsDigest, limit) {
+      const newest = [desc(table.createdAtMs), desc(table.jobId)];
+      const own = drizzle.select().from(table).where(eq(table.modelsDigest, modelsDigest));
+      const rows = own
+        .orderBy(...newest)
+        .limit(limit)
+        .all();
+      return rows.map((row) => PlanOutcomeRecord.parse(row));
     },
   };
 }

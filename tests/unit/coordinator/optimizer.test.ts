@@ -51,7 +51,8 @@ function observeSlowClass(costModel: CostModel): void {
 
 it("class priors and the log are there again after a restart, and a newcomer is predicted by them", async () => {
   const newcomer = makeDonor("new", { deviceClass: "slow class" });
-  const promise = (costModel: CostModel) => costModel.predict(newcomer, { ...stage, id: makeStage("new").id }, 1_000, 1)?.p50 ?? 0;
+  const promise = (costModel: CostModel) =>
+    costModel.predict(newcomer, { ...stage, id: makeStage("new").id }, 1_000, 1)?.p50 ?? 0;
   const costModel = createCostModel();
   const naive = promise(costModel);
   const first = await open(costModel);
