@@ -57,6 +57,7 @@ async function bundleWorkers(): Promise<void> {
     entryPoints: {
       loop: join(root, "worker/loop/entry.ts"),
       compute: join(root, "worker/compute/entry.ts"),
+      keyholder: join(root, "lib/client/custody/browser/worker.ts"),
       "lane-thread": join(root, "worker/kernels/lanes/threads/entry.ts"),
     },
     outdir: worker,
@@ -72,9 +73,10 @@ async function bundleWorkers(): Promise<void> {
     legalComments: "linked",
     sourcemap: false,
     logLevel: "warning",
-    // TensorFlow.js reaches for these only under Node.
+    // TensorFlow.js and node-seal reach for these only under Node.
     external: [
       "node:*",
+      "module",
       "fs",
       "path",
       "util",

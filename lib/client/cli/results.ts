@@ -16,11 +16,12 @@ export interface ResultsOptions extends GlobalOptions {
 }
 
 export async function results(id: string, options: ResultsOptions): Promise<void> {
-  const { client } = await connect(options);
+  const connection = await connect(options);
+  const { client } = connection;
   const format = formatOf(options.format, options.output);
   const job = await client.job(jobIdOf(id));
   if (job.custody === "submitter") {
-    return (await import("./sealed.ts")).sealedResults(client, job, format, options.output);
+    return (await import("./sealed.ts")).sealedResults(connection, job, format, options.output);
   }
   if (options.output === undefined) {
     const response = await client.results(jobIdOf(id), format);

@@ -8,18 +8,19 @@ import type { JobResource, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import type { Engine } from "../custody/engine-caller.ts";
-import { type NamedFile, sentFile } from "../custody/engine-calls.ts";
+import type { NamedFile } from "../custody/engine-calls.ts";
 import { openEngine } from "../custody/node/open-engine.ts";
 import { folderJobs, folderKeys, keysFolder } from "../custody/node/stores.ts";
+import { reopenSealed } from "../custody/reopen.ts";
 import { decryptedOutputs, resultSource } from "../custody/results.ts";
 import { type CustodyProgress, runSealed, type SealedOutcome } from "../custody/run-sealed.ts";
-import { checkSame, type KnownFile, loadState, programBlob, type SealedState } from "../custody/stores.ts";
+import { loadState, type SealedState } from "../custody/stores.ts";
 import { planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
 import type { FluxClient } from "../flux-client.ts";
 import { formatOf, type SubmitOptions } from "./arguments.ts";
 import { describePlan, print, printJson, say } from "./output.ts";
 import { bar, progressLine } from "./progress.ts";
-import { connect, type GlobalOptions } from "./settings.ts";
+import { type Connection, connect, type GlobalOptions } from "./settings.ts";
 
 export async function submitFromHere(modelPath: string, datasetPath: string, options: SubmitOptions): Promise<void> {
   const { client, url } = await connect(options);
@@ -75,7 +76,7 @@ export async function resume(
   id: JobId,
   options: GlobalOptions & { readonly output?: string; readonly format?: ResultFormat },
 ): Promise<void> {
-  const { client } = await connect(options);
+  const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
   const state = await loadState(folderJobs(), id);
   const job = await client.job(id);
@@ -89,7 +90,7 @@ export async function resume(
     return;
   }
   await using engine = closing(await openEngine());
-  await reopen(engine.engine, state);
+  await reopen(engine.engine, state, url);
   const outcome = await seeThrough(client, engine.engine, state, progressLine(process.stderr));
   await writeSealed(state, format, path);
   report(outcome, options);
@@ -97,7 +98,7 @@ export async function resume(
 
 /** Results of a job whose key is here; decrypts what is not decrypted yet. */
 export async function sealedResults(
-  client: FluxClient,
+  { client, url }: Connection,
   job: JobResource,
   format: ResultFormat,
   output: string | undefined,
@@ -105,7 +106,7 @@ export async function sealedResults(
   const state = await loadState(folderJobs(), job.id);
   if (!(await allDecrypted(state))) {
     await using engine = closing(await openEngine());
-    await reopen(engine.engine, state);
+    await reopen(engine.engine, state, url);
     await seeThrough(client, engine.engine, state, progressLine(process.stderr));
   }
   if (output !== undefined) return writeSealed(state, format, output);
@@ -159,41 +160,19 @@ function progressWords({ batches, encrypted, uploadedBytes, uploadBytes, ...rest
   ].join(" ");
 }
 
-/** Reads model and dataset again: the very files that were encrypted. */
-async function reopen(engine: Engine, state: SealedState): Promise<void> {
+/** Reads model and dataset again, from where they were. */
+async function reopen(engine: Engine, state: SealedState, url: string): Promise<void> {
   const models = [];
-  for (const model of state.models) models.push(sentFile(await sameFile(model)));
-  const dataset = sentFile(await sameFile(state.dataset));
-  const { format, columns, labelColumn, idColumn, preprocessing } = state.ingest;
-  await engine.call("open", {
-    models,
-    dataset,
-    ingest: {
-      ...(format ? { format } : {}),
-      ...(columns ? { columns } : {}),
-      ...(labelColumn ? { labelColumn } : {}),
-      ...(idColumn ? { idColumn } : {}),
-      ...(preprocessing ? { preprocessing } : {}),
-    },
-    inputs: state.inputs,
+  for (const { path, name } of state.models) models.push(await sourceFile(path ?? name));
+  const dataset = await sourceFile(state.dataset.path ?? state.dataset.name);
+  await reopenSealed(engine, folderJobs(), state, { models, dataset }, async (digest) => {
+    const response = await fetch(new URL(`/artefacts/${digest}`, url));
+    if (response.ok) return response.blob();
+    throw new FluxError("not_found", "The job's program is not on the server any more: the job was deleted.");
   });
-  const programs = [];
-  for (const [index, { digest, members }] of state.programs.entries()) {
-    const blob = await folderJobs().get(state.job, programBlob(index));
-    if (!blob)
-      throw new FluxError("key_lost", `A program of ${state.job} is missing on this machine: submit it again.`);
-    programs.push({ bytes: new Uint8Array(await blob.arrayBuffer()), digest, members });
-  }
-  await engine.call("take", { plan: state.plan, programs });
 }
 
-async function sameFile(known: KnownFile): Promise<NamedFile> {
-  const file = await sourceFile(known.path ?? known.name);
-  await checkSame(known, file.content);
-  return file;
-}
-
-async function sourceFile(path: string) {
+async function sourceFile(path: string): Promise<NamedFile> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) throw new FluxError("invalid_request", `There is no file ${path}: check the path.`);
   return { name: basename(path), content: await openAsBlob(path), path: resolve(path) };

@@ -69,6 +69,9 @@ export const idsBlob = (batch: number): string => `ids${batch}`;
 /** Written after all outputs of a batch: it is decrypted, and its key-holder will never need its lanes again. */
 export const decryptedBlob = (batch: number): string => `decrypted${batch}`;
 
+/** A state that was written down elsewhere (key-file.ts). */
+export const parseState = (json: unknown): SealedState => SealedState.parse(json);
+
 export async function saveState(store: JobStore, state: SealedState): Promise<void> {
   await store.put(state.job, STATE, jsonBlob(state));
 }
