@@ -55,6 +55,7 @@ import { modelRoutes } from "./rest/routes/models.ts";
 import { optimizerRoutes } from "./rest/routes/optimizer.ts";
 import { siteRoutes } from "./rest/routes/sites.ts";
 import { volunteerRoutes } from "./rest/routes/volunteers.ts";
+import { webhookRoutes } from "./rest/routes/webhooks.ts";
 import { createUploads, type Uploads } from "./rest/uploads.ts";
 import { loadSecret } from "./secrets.ts";
 import { AccountService } from "./services/account.ts";
@@ -66,7 +67,11 @@ import { createJobRecordsService } from "./services/job-records.ts";
 import { createJobWorkService } from "./services/job-work.ts";
 import { JobService } from "./services/jobs.ts";
 import { createModelService } from "./services/models.ts";
+import { WebhookService } from "./services/webhooks.ts";
 import { createVolunteerService } from "./volunteers/volunteer-service.ts";
+
+import { checkWebhookUrl, isPublicAddress, type WebhookRules } from "./webhooks/address.ts";
+import { WebhookDispatch } from "./webhooks/dispatch.ts";
 
 export interface Parts {
   readonly store: Store;
@@ -161,6 +166,10 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     log,
     now,
   });
+  const webhookRules: WebhookRules = {
+    allowHttp: config.webhooks.allowHttp,
+    mayReach: config.webhooks.allowPrivate ? () => true : isPublicAddress,
+  };
   const jobs: JobService = new JobService({
     store,
     blobs,
@@ -171,7 +180,8 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     learnt: (entry) => optimizer.tell(entry),
     encrypted,
     submitted,
-    jobChanged: () => {},
+    checkWebhook: (url) => void checkWebhookUrl(url, webhookRules, "webhook"),
+    jobChanged: () => dispatch.wake(),
     log,
     now,
   });
@@ -220,6 +230,16 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
   const access = await openAccess({ store, config, log, now });
   const { connections, audit, admission } = access;
   const uploads = createUploads({ store, files: services.files, folder: config.dataFolder, admission });
+  const dispatch: WebhookDispatch = new WebhookDispatch({
+    store,
+    show: (job) => jobs.show(job),
+    rules: webhookRules,
+    audit,
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
+  const webhooks = new WebhookService({ store, rules: webhookRules, wake: () => dispatch.wake(), audit, now });
   const account = new AccountService({
     store,
     services,
@@ -240,6 +260,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...groupRoutes(services.groups),
     ...volunteerRoutes(createVolunteerService(store, now), (request) => gateway.hostOf(request)),
     ...accountRoutes(account),
+    ...webhookRoutes(webhooks),
     ...accessRoutes({ store, connections, audit, now, secure }),
     ...optimizerRoutes(optimizer),
     ...fleetRoutes(fleet),
@@ -270,9 +291,11 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       const { stages, leases } = await dispatcher.restore();
       if (stages > 0) log.info({ stages, leases }, "took up open stages");
       await lifecycle.resume();
+      await dispatch.start();
     },
     async close() {
       uploads.close();
+      const webhooksSent = dispatch.close();
       dispatcher.drain();
       gateway.drain(RECONNECT_AFTER_MS);
       await leasesEnded(dispatcher, DRAIN_LEASES_MS);
@@ -280,6 +303,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       await dispatcher.close();
       await optimizer.stop();
       await lifecycle.settled();
+      await webhooksSent;
       await pool.close();
       await lanes.close();
       await store.close();

@@ -259,8 +259,11 @@ export interface Store {
     cursor(): Promise<number | undefined>;
     /** In one transaction: the deliveries, and the cursor after the event that they come from. */
     enqueue(records: readonly DeliveryRecord[], cursor: number): Promise<void>;
-    /** Whose next attempt is due, longest first, without those of some tenants. */
-    due(nowMs: number, limit: number, notOf: readonly TenantId[]): Promise<readonly DeliveryRecord[]>;
+    /**
+     * The one that is due for longest, without those of some tenants. It is due again at `untilMs`, should its outcome not be
+     * written by then.
+     */
+    claim(nowMs: number, untilMs: number, notOf: readonly TenantId[]): Promise<DeliveryRecord | undefined>;
     nextDueAtMs(): Promise<number | undefined>;
     attempted(id: DeliveryId, outcome: DeliveryOutcome): Promise<void>;
     /** @throws FluxError not_found; conflict while it is pending */

@@ -8,6 +8,7 @@ import { createApiKey } from "#lib/coordinator/identity.ts";
 import type { Route } from "#lib/coordinator/rest/route.ts";
 import { Problem } from "#lib/protocol/api/common.ts";
 import { freshId } from "#lib/storage/ids.ts";
+import type { DeliveryRecord } from "#lib/storage/records.ts";
 import { startTestCoordinator, type TestCoordinator } from "#tests/support/coordinator.ts";
 import { csvRecords, linearModel } from "#tests/support/linear-model.ts";
 import { Person } from "#tests/support/person.ts";
@@ -56,6 +57,30 @@ describe("every route", () => {
     const owner = { kind: "key", tenantId: own, keyId: readOnly.id, scopes: ["admin"] } as const;
     const site = await services.sites.create(owner, { name: "Birds", origins: ["https://birds.example"] });
     const group = await services.groups.create(owner, { name: "Class 7" });
+    const webhook = await (
+      await coordinator.call("/webhooks", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ url: "https://example.org/hook" }),
+      })
+    ).json();
+    const delivery: DeliveryRecord = {
+      id: freshId("whd"),
+      tenantId: own,
+      webhookId: webhook.id,
+      jobId: job.id,
+      url: webhook.url,
+      event: "job.completed",
+      body: "{}",
+      state: "delivered",
+      attempts: 1,
+      nextAttemptAtMs: null,
+      lastStatus: 200,
+      lastError: null,
+      lastAttemptAtMs: now,
+      createdAtMs: now,
+    };
+    await store.deliveries.enqueue([delivery], await store.jobEvents.newest());
     things = {
       file: modelFile.id,
       model: model.id,
@@ -63,6 +88,8 @@ describe("every route", () => {
       job: job.id,
       key: readOnly.id,
       session: freshId("ses"),
+      webhook: webhook.id,
+      delivery: delivery.id,
       site: site.id,
       group: group.id,
     };
@@ -129,7 +156,16 @@ describe("every route", () => {
   });
 
   it.each(STRANGERS)("shows a %s empty lists", async (caller) => {
-    for (const path of ["/files", "/models", "/datasets", "/jobs", "/sites", "/groups"]) {
+    for (const path of [
+      "/files",
+      "/models",
+      "/datasets",
+      "/jobs",
+      "/sites",
+      "/groups",
+      "/webhooks",
+      "/webhook-deliveries",
+    ]) {
       const response = await ask("GET", path, caller);
       expect(await response.json()).toMatchObject({ data: [], has_more: false });
     }

@@ -4,9 +4,22 @@ import { ACCOUNT_LIMITS } from "#lib/protocol/limits.ts";
 const FEWEST_DIFFERENT = 5;
 /** Stems of the most common passwords of ten characters and more; digits and signs around them change little. */
 const COMMON = [
-  "password", "passwort", "qwertyuiop", "qwerty", "asdfghjkl", "1q2w3e4r", "1qaz2wsx", "iloveyou", "letmein", "welcome",
-  "administrator", "1234567890", "0987654321", "0123456789", "abcdefghij",
-]; // biome-ignore format: a list
+  "password",
+  "passwort",
+  "qwertyuiop",
+  "qwerty",
+  "asdfghjkl",
+  "1q2w3e4r",
+  "1qaz2wsx",
+  "iloveyou",
+  "letmein",
+  "welcome",
+  "administrator",
+  "1234567890",
+  "0987654321",
+  "0123456789",
+  "abcdefghij",
+];
 
 /** @returns what is wrong with it and what to do; null when it is good */
 export function passwordProblem(password: string, email: string): string | null {

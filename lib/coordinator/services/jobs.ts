@@ -41,6 +41,8 @@ export interface JobServiceOptions {
   readonly submitted: SubmittedJobs;
   /** The disk object store's folder. */
   readonly objectsFolder: string;
+  /** @throws FluxError invalid_request where the job's webhook cannot be sent to */
+  readonly checkWebhook: (url: string) => void;
   /** Some job's status is another one now. */
   readonly jobChanged: () => void;
   /** A plan was far from what its job showed. */
@@ -97,6 +99,7 @@ export class JobService {
   async create(caller: Identity, request: CreateJob): Promise<JobResource | DryRun> {
     const ingredients = await this.#ingredients(caller.tenantId, request);
     refuseWhatIsNotOffered(request);
+    if (request.webhook !== undefined) this.#options.checkWebhook(request.webhook);
     const planning = this.#planFor(caller.tenantId, request, ingredients);
     const planned = request.dry_run ? await planning : await atMost(PLANNING_MS, planning);
     if (request.dry_run && planned) return { object: "plan", plan: planned.plan };
@@ -158,6 +161,11 @@ export class JobService {
       await this.lifecycle.fail(job.id, error);
       throw error;
     }
+  }
+
+  /** As its submitter sees it. */
+  show(job: JobRecord): Promise<JobResource> {
+    return this.#resource(job);
   }
 
   async get(caller: Identity, id: JobId): Promise<JobResource> {

@@ -6,6 +6,7 @@ import { UPLOAD_LIMITS } from "../limits.ts";
 import { Timestamp } from "./common.ts";
 import { SealedJob } from "./custody.ts";
 import { ModelRuntime } from "./uploads.ts";
+import { WebhookEvents, WebhookUrl } from "./webhooks.ts";
 
 export const Privacy = z.enum(["encrypted", "public"]);
 export type Privacy = z.infer<typeof Privacy>;
@@ -45,6 +46,9 @@ export const CreateJob = z
     runtime: z.enum(["auto", ...ModelRuntime.options]).default("auto"),
     min_fidelity: z.number().min(0).max(1).default(0.99),
     accept_fidelity: z.boolean().default(false),
+    /** Where the job's end is told, signed with the account's secret (GET /webhook-secret). */
+    webhook: WebhookUrl.optional(),
+    webhook_events: WebhookEvents.optional(),
     metadata: z
       .record(z.string().max(64), z.string().max(UPLOAD_LIMITS.metadataChars))
       .refine((entries) => Object.keys(entries).length <= UPLOAD_LIMITS.metadataEntries, "at most 16 entries")

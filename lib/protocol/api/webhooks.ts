@@ -38,6 +38,12 @@ export const WebhookResource = z
   .meta({ id: "Webhook" });
 export type WebhookResource = z.infer<typeof WebhookResource>;
 
+/** The answer to making one. */
+export const NewWebhook = WebhookResource.extend({ secret: z.string() }).meta({ id: "NewWebhook" });
+
+/** The secret that its deliveries are signed with; asked for by people who write the receiving end. */
+export const WebhookSecret = z.object({ secret: z.string() }).meta({ id: "WebhookSecret" });
+
 export const DeliveryState = z.enum(["pending", "delivered", "failed"]);
 export type DeliveryState = z.infer<typeof DeliveryState>;
 
@@ -59,3 +65,10 @@ export const DeliveryResource = z
   })
   .meta({ id: "WebhookDelivery" });
 export type DeliveryResource = z.infer<typeof DeliveryResource>;
+
+/** The body of a delivery. `data` is the job as GET /jobs/{id} showed it then. */
+export const WebhookMessage = z.object({
+  type: WebhookEvent,
+  timestamp: Timestamp,
+  data: z.looseObject({ id: JobId }),
+});

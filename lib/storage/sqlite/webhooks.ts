@@ -68,21 +68,18 @@ export function sqliteDeliveries({ drizzle }: OpenDatabase, commits: GroupCommit
           .run();
       });
     },
-    async due(nowMs, limit, notOf) {
-      const rows = drizzle
-        .select()
-        .from(table)
-        .where(
-          and(
-            isNotNull(table.nextAttemptAtMs),
-            lte(table.nextAttemptAtMs, nowMs),
-            ...notOf.map((tenantId) => ne(table.tenantId, tenantId)),
-          ),
-        )
-        .orderBy(asc(table.nextAttemptAtMs))
-        .limit(limit)
-        .all();
-      return rows.map((row) => DeliveryRecord.parse(row));
+    async claim(nowMs, untilMs, notOf) {
+      const due = and(
+        isNotNull(table.nextAttemptAtMs),
+        lte(table.nextAttemptAtMs, nowMs),
+        ...notOf.map((tenantId) => ne(table.tenantId, tenantId)),
+      );
+      return commits.writeNow(() => {
+        const row = drizzle.select().from(table).where(due).orderBy(asc(table.nextAttemptAtMs)).limit(1).get();
+        if (!row) return undefined;
+        drizzle.update(table).set({ nextAttemptAtMs: untilMs }).where(eq(table.id, row.id)).run();
+        return DeliveryRecord.parse(row);
+      });
     },
     async nextDueAtMs() {
       const row = drizzle
