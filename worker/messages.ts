@@ -33,6 +33,8 @@ export interface StartOptions {
   /** From an earlier benchmark on this browser, if it is still fresh. */
   capability: Capability | null;
   siteKey?: string;
+  /** From the embed's document: in a page of which origin it is. */
+  siteTicket?: string;
   groupToken?: string;
   displayName?: string;
 }
@@ -59,6 +61,9 @@ export type LoopToPage =
 
 /** See loop/phase.ts for what each phase means. */
 export type DonorPhase = "idle" | "starting" | "running" | "paused" | "stopping";
+
+/** The visitor's own doing, or what speaks against working now. */
+export type PauseReason = "visitor" | "battery" | "metered" | "hidden" | "left";
 
 /** One microtask in this donor's hands: a lane of the page's picture. */
 export interface HeldMicrotask {
@@ -92,8 +97,8 @@ export interface DonorTotals {
 export interface DonorView {
   phase: DonorPhase;
   link: "none" | "connecting" | "online";
-  /** Why it is paused, in words; null when it is not. */
-  pausedBecause: string | null;
+  /** Why it is paused; null when it is not. The page has the words (host/words.ts, embed/words.ts). */
+  pausedBecause: PauseReason | null;
   /** What happens before work can start, e.g. measuring; null later. */
   startingWith: "connecting" | "measuring" | null;
   /** The job of the microtask that computes now. */

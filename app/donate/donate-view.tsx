@@ -62,7 +62,7 @@ function Buttons({ donor, view }: ReturnType<typeof useDonor>) {
       </Button>
     );
   }
-  const byVisitor = view.phase === "paused" && view.pausedBecause === "You paused.";
+  const byVisitor = view.phase === "paused" && view.pausedBecause === "visitor";
   return (
     <>
       {byVisitor ? (

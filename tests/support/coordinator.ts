@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { FluxClient } from "#lib/client/flux-client.ts";
 import { readConfig } from "#lib/coordinator/config.ts";
+import type { Pages } from "#lib/coordinator/http/pages.ts";
 import { createLog } from "#lib/coordinator/log.ts";
 import { type RunningServer, startCoordinator } from "#lib/coordinator/server.ts";
 
@@ -20,11 +21,17 @@ export interface TestCoordinator {
   readonly close: () => Promise<void>;
 }
 
-/** @param environment what an operator would set besides */
-export async function startTestCoordinator(environment: Record<string, string> = {}): Promise<TestCoordinator> {
+/**
+ * @param environment what an operator would set besides
+ * @param preparePages what answers where neither REST nor a probe does; nothing where left out
+ */
+export async function startTestCoordinator(
+  environment: Record<string, string> = {},
+  preparePages: (() => Promise<Pages>) | null = null,
+): Promise<TestCoordinator> {
   const folder = await mkdtemp(join(tmpdir(), "flux-coordinator-"));
   const config = readConfig({ FLUX_DATA: folder, FLUX_LOG_LEVEL: "error", PORT: "0", ...environment }, []);
-  const server = await startCoordinator({ config, log: createLog("error"), preparePages: null });
+  const server = await startCoordinator({ config, log: createLog("error"), preparePages });
   const key = server.firstKey;
   if (!key) throw new Error("a fresh data folder must give a first key");
   return {

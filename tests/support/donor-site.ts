@@ -2,21 +2,14 @@
  * A site for the donor alone, in front of a scripted coordinator: the built workers and WASM files under the real security
  * headers, and an empty page that holds a donor in `window.donor`. For tests of workers and kernels without the whole server.
  */
-import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { build } from "esbuild";
 import { securityHeaders } from "#lib/coordinator/http/security-headers.ts";
 import { type FakeCoordinator, startFakeCoordinator } from "./fake-coordinator.ts";
+import { publicFile } from "./public-files.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const TYPES: Record<string, string> = {
-  ".js": "text/javascript",
-  ".mjs": "text/javascript",
-  ".wasm": "application/wasm",
-  ".bin": "application/octet-stream",
-};
-
 export async function startDonorSite(): Promise<FakeCoordinator> {
   const host = await bundleHost();
   return startFakeCoordinator({ serve: (request, response) => void serve(request, response, host) });
@@ -34,19 +27,8 @@ async function serve(request: IncomingMessage, response: ServerResponse, host: s
     response.setHeader("Content-Type", "text/javascript");
     response.end(host);
   } else {
-    await serveFile(path, response);
+    await publicFile(path, response);
   }
-}
-
-async function serveFile(path: string, response: ServerResponse): Promise<void> {
-  const file = join(root, "public", path);
-  const bytes = /^\/(worker|wasm)\/[\w.-]+$/.test(path) ? await readFile(file).catch(() => null) : null;
-  if (!bytes) {
-    response.writeHead(404).end();
-    return;
-  }
-  response.setHeader("Content-Type", TYPES[path.slice(path.lastIndexOf("."))] ?? "text/plain");
-  response.end(bytes);
 }
 
 /** The page's side of the donor as one script: `window.donor` and every view it showed. */

@@ -3,10 +3,12 @@
  * last view for the page to draw. Nothing is loaded and no worker exists before `start`.
  */
 import type { DonorSettings, DonorView, LoopToPage, PageToLoop, StartOptions } from "../messages.ts";
+import { IDLE_VIEW } from "./idle-view.ts";
 import { keepCapability, keepSettings, keptCapability, keptSettings } from "./keeping.ts";
 import { type SignalWatch, watchSignals } from "./signals.ts";
 
 export type { DonorSettings, DonorView, FinishedMicrotask, HeldMicrotask } from "../messages.ts";
+export { IDLE_VIEW };
 
 export interface Donor {
   /** Call only from a person's click. */
@@ -25,10 +27,16 @@ export interface Donor {
 export interface DonorOptions {
   origin: string;
   siteKey?: string;
+  /** From the embed's document: in a page of which origin it is. */
+  siteTicket?: string;
   groupToken?: string;
   displayName?: string;
-  /** What an embedding page fixed, e.g. its limit of power; not kept between visits. */
+  /** What is not the visitor's to change here; not kept between visits. */
   fixedSettings?: Partial<DonorSettings>;
+  /** Most that either share may be here, whatever the visitor wants: an embedding page's limit. */
+  maxShare?: number;
+  /** The donor counts as visible while this is in view too; the page alone where left out. */
+  element?: Element;
   /** For tests: something else than the bundled worker. */
   spawnLoop?: () => Worker;
 }
@@ -36,44 +44,23 @@ export interface DonorOptions {
 /** The loop gives leases back and ends well below this; a loop that is stuck is ended. */
 const STOP_MS = 800;
 
-export const IDLE_VIEW: DonorView = {
-  phase: "idle",
-  link: "none",
-  pausedBecause: null,
-  startingWith: null,
-  job: null,
-  kernel: null,
-  runtime: null,
-  working: false,
-  waitingBecause: null,
-  held: [],
-  finished: [],
-  totals: {
-    microtasksAccepted: 0,
-    unitsAccepted: 0,
-    microtasksRefused: 0,
-    leasesReturned: 0,
-    bytesDown: 0,
-    bytesUp: 0,
-    computeMs: 0,
-  },
-  unitsPerSecond: 0,
-  busyShare: 0,
-  cpuShare: 1,
-  gpuShare: 1,
-  country: null,
-  donorsOnline: null,
-  jobsRunning: null,
-  capability: null,
-  problem: null,
-};
-
 export function createDonor(options: DonorOptions): Donor {
-  const { origin, fixedSettings = {}, spawnLoop = spawnBundled, ...identity } = options;
+  const { origin, fixedSettings = {}, maxShare = 1, element, spawnLoop = spawnBundled, ...identity } = options;
   const listeners = new Set<() => void>();
-  let settings: DonorSettings = { ...keptSettings(), ...fixedSettings };
+  /** What the visitor wants, and what of it holds here. */
+  let wanted: DonorSettings = keptSettings();
+  let settings = withinLimits();
   let view = IDLE_VIEW;
   let running: { worker: Worker; watch: SignalWatch; leave: AbortController } | null = null;
+
+  function withinLimits(): DonorSettings {
+    const within = { ...wanted, ...fixedSettings };
+    return {
+      ...within,
+      cpuShare: Math.min(within.cpuShare, maxShare),
+      gpuShare: Math.min(within.gpuShare, maxShare),
+    };
+  }
 
   function show(next: DonorView): void {
     view = next;
@@ -118,7 +105,7 @@ export function createDonor(options: DonorOptions): Donor {
         const detail = "The donor's worker could not run. Reload this page to try again.";
         show({ ...view, problem: { code: "internal", detail } });
       });
-      const watch = watchSignals(window, (signals) => say({ kind: "signals", signals }));
+      const watch = watchSignals(window, (signals) => say({ kind: "signals", signals }), element);
       running = { worker, watch, leave: watchLeaving(window, say) };
       const start: StartOptions = {
         origin,
@@ -142,8 +129,9 @@ export function createDonor(options: DonorOptions): Donor {
     },
     settings: () => settings,
     change(next) {
-      settings = { ...settings, ...next, ...fixedSettings };
-      keepSettings(settings);
+      wanted = { ...wanted, ...next };
+      keepSettings(wanted);
+      settings = withinLimits();
       say({ kind: "settings", settings });
       for (const listener of listeners) listener();
     },

@@ -33,7 +33,12 @@ const PRESSURE_EVERY_MS = 2_000;
 const BEAT_MS = 500;
 const BEATS_KEPT = 6;
 
-export function watchSignals(window: SignalWindow, onChange: (signals: PageSignals) => void): SignalWatch {
+/** @param element visible means: this is in view too */
+export function watchSignals(
+  window: SignalWindow,
+  onChange: (signals: PageSignals) => void,
+  element?: Element,
+): SignalWatch {
   const { document } = window;
   const navigator: SignalNavigator = window.navigator;
   const stopping = new AbortController();
@@ -53,8 +58,12 @@ export function watchSignals(window: SignalWindow, onChange: (signals: PageSigna
     if (!signal.aborted) onChange(signals);
   }
 
-  document.addEventListener("visibilitychange", () => update({ visible: document.visibilityState === "visible" }), {
-    signal,
+  let inView = true;
+  const look = (): void => update({ visible: inView && document.visibilityState === "visible" });
+  document.addEventListener("visibilitychange", look, { signal });
+  watchView(element, signal, (now) => {
+    inView = now;
+    look();
   });
   navigator.connection?.addEventListener("change", () => update({ meteredLink: isMetered(navigator.connection) }), {
     signal,
@@ -71,6 +80,14 @@ export function watchSignals(window: SignalWindow, onChange: (signals: PageSigna
   watchLag(window, signal, (mainThreadLagMs) => update({ mainThreadLagMs }));
 
   return { current: () => signals, stop: () => stopping.abort() };
+}
+
+/** In a frame this sees scrolling of the page around it as well. */
+function watchView(element: Element | undefined, signal: AbortSignal, onView: (inView: boolean) => void): void {
+  if (!element) return;
+  const observer = new IntersectionObserver((entries) => onView(entries.at(-1)?.isIntersecting ?? true));
+  observer.observe(element);
+  signal.addEventListener("abort", () => observer.disconnect());
 }
 
 function watchPressure(

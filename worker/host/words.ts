@@ -1,5 +1,13 @@
 /** What a donor does, said in a sentence: for the live region, and for everyone who looks. */
-import type { DonorView } from "../messages.ts";
+import type { DonorView, PauseReason } from "../messages.ts";
+
+const PAUSED: Record<PauseReason, string> = {
+  visitor: "You paused.",
+  battery: "This device runs on battery. Donating goes on when it is plugged in.",
+  metered: "This connection is metered or saves data. Donating goes on when it no longer is.",
+  hidden: "This page is hidden. Donating goes on when it is in view.",
+  left: "This page was left.",
+};
 
 export function statusOf(view: DonorView): string {
   switch (view.phase) {
@@ -12,7 +20,7 @@ export function statusOf(view: DonorView): string {
     case "running":
       return running(view);
     case "paused":
-      return `Paused. ${view.pausedBecause ?? ""}`.trim();
+      return `Paused. ${view.pausedBecause === null ? "" : PAUSED[view.pausedBecause]}`.trim();
     case "stopping":
       return "Stopping, and giving work back to others.";
   }

@@ -10,7 +10,7 @@ import { PROTOCOL_VERSION } from "#lib/protocol/donor.ts";
 import { FluxError, isFluxError } from "#lib/protocol/errors.ts";
 import { LEASE_LIMITS, SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { type Clock, pause } from "../clock.ts";
-import type { DonorSettings, LoopToPage, PageSignals, PageToLoop, StartOptions } from "../messages.ts";
+import type { DonorSettings, LoopToPage, PageSignals, PageToLoop, PauseReason, StartOptions } from "../messages.ts";
 import { CallFailure } from "../peer.ts";
 import type { ArtefactSource } from "./artefacts.ts";
 import { Changed } from "./changed.ts";
@@ -132,9 +132,9 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     return clock.nowMs() - lastHeldMs < IDLE_AFTER_MS;
   }
 
-  function pausedBecause(): string | null {
+  function pausedBecause(): PauseReason | null {
     if (state.phase !== "paused") return null;
-    return state.pausedByVisitor ? "You paused." : state.heldBecause;
+    return state.pausedByVisitor ? "visitor" : state.heldBecause;
   }
 
   function reasonToPause(): LeaseReturn["reason"] {
@@ -179,7 +179,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
       view.set(lastShares);
       if (host.running) host.call("share", lastShares, { timeoutMs: BENCHMARK_LIMIT_MS }).catch(() => {});
     }
-    const because = leaving ? "This page was left." : holdBecause;
+    const because = leaving ? "left" : holdBecause;
     if (because !== state.heldBecause) move(because === null ? { kind: "release" } : { kind: "hold", because });
     if (signalsDue) return;
     signalsDue = true;
@@ -207,6 +207,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
         capability: measured,
         signals: wireSignals(),
         ...(options.siteKey && { siteKey: options.siteKey }),
+        ...(options.siteTicket && { siteTicket: options.siteTicket }),
         ...(options.groupToken && { groupToken: options.groupToken }),
         ...(options.displayName && { displayName: options.displayName }),
       }),

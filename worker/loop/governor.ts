@@ -2,13 +2,13 @@
  * What the visitor's settings and the page's signals allow: the shares in force, and whether to work at all. Pure.
  * Signals only ever lower what the visitor allowed, and every lowering has its reason in words for the page.
  */
-import type { DonorSettings, PageSignals } from "../messages.ts";
+import type { DonorSettings, PageSignals, PauseReason } from "../messages.ts";
 
 export interface Allowance {
   cpuShare: number;
   gpuShare: number;
-  /** Do not work now, in words; null: work. */
-  holdBecause: string | null;
+  /** Do not work now; null: work. */
+  holdBecause: PauseReason | null;
   /** Why the shares are lower than the settings; null: they are not. */
   loweredBecause: string | null;
 }
@@ -30,14 +30,10 @@ export function allowance(settings: DonorSettings, signals: PageSignals, ownLoad
   };
 }
 
-function heldBy(settings: DonorSettings, signals: PageSignals): string | null {
-  if (settings.pauseOnBattery && signals.onBattery === true) {
-    return "This device runs on battery. Donating goes on when it is plugged in.";
-  }
-  if (settings.pauseOnMetered && signals.meteredLink === true) {
-    return "This connection is metered or saves data. Donating goes on when it no longer is.";
-  }
-  if (settings.pauseWhenHidden && !signals.visible) return "This page is hidden. Donating goes on when it is in view.";
+function heldBy(settings: DonorSettings, signals: PageSignals): PauseReason | null {
+  if (settings.pauseOnBattery && signals.onBattery === true) return "battery";
+  if (settings.pauseOnMetered && signals.meteredLink === true) return "metered";
+  if (settings.pauseWhenHidden && !signals.visible) return "hidden";
   return null;
 }
 

@@ -11,14 +11,14 @@
  *
  * `fail` (another protocol version, banned) goes through stopping like `stop`, with a problem to show.
  */
-import type { DonorPhase } from "../messages.ts";
+import type { DonorPhase, PauseReason } from "../messages.ts";
 
 export type PhaseEvent =
   | { kind: "start" }
   | { kind: "ready" }
   | { kind: "pause" }
   | { kind: "resume" }
-  | { kind: "hold"; because: string }
+  | { kind: "hold"; because: PauseReason }
   | { kind: "release" }
   | { kind: "stop" }
   | { kind: "stopped" };
@@ -27,8 +27,8 @@ export interface PhaseState {
   readonly phase: DonorPhase;
   /** The visitor pressed Pause. */
   readonly pausedByVisitor: boolean;
-  /** A signal says not to work now, in words. */
-  readonly heldBecause: string | null;
+  /** A signal says not to work now. */
+  readonly heldBecause: PauseReason | null;
 }
 
 export const IDLE: PhaseState = { phase: "idle", pausedByVisitor: false, heldBecause: null };

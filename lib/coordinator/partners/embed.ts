@@ -121,9 +121,8 @@ function html(script: "frame" | "confirm", language: Language, theme: Theme, fac
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
 <title>Flux</title>
-<link rel="stylesheet" href="/embed/${script}.css">
+<link rel="stylesheet" href="/embed/frame.css">
 <script type="module" src="/embed/${script}.js"></script>
 </head>
 <body>

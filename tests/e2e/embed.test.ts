@@ -1,0 +1,316 @@
+/** The embed on a partner's page in Chromium: it works, it is isolated both ways, and no page can start it for its visitor. */
+import AxeBuilder from "@axe-core/playwright";
+import { type BrowserContext, expect, type Frame, type Page, test } from "@playwright/test";
+import { SiteResource } from "#lib/protocol/api/partners.ts";
+import { startTestCoordinator, type TestCoordinator } from "../support/coordinator.ts";
+import { byteRecords, denseModel } from "../support/dense-model.ts";
+import { type PartnerPage, type PartnerSite, startPartnerSite } from "../support/partner-site.ts";
+import { publicFiles } from "../support/public-files.ts";
+
+interface Heard {
+  name: string;
+  microtasks: number;
+  share: number;
+  reason: string | null;
+}
+declare global {
+  interface Window {
+    heard: Heard[];
+  }
+}
+
+let coordinator: TestCoordinator;
+let partner: PartnerSite;
+let stranger: PartnerSite;
+let site: SiteResource;
+/** What the partner's page is in the present test. */
+let partnerPage: Partial<PartnerPage> = {};
+
+test.beforeAll(async () => {
+  coordinator = await startTestCoordinator({}, publicFiles);
+  const page = (): PartnerPage => ({
+    tag: {
+      src: `${coordinator.url}/embed/v1.js`,
+      "data-flux-site": site.key,
+      "data-widget": "card",
+      ...partnerPage.tag,
+    },
+    extra: partnerPage.extra ?? "",
+    headers: partnerPage.headers ?? {},
+  });
+  partner = await startPartnerSite(page);
+  stranger = await startPartnerSite(page);
+});
+test.beforeEach(async () => {
+  partnerPage = {};
+  site = await createSite();
+});
+test.afterAll(async () => {
+  await Promise.all([partner.close(), stranger.close()]);
+  await coordinator.close();
+});
+
+async function post(path: string, body: object): Promise<unknown> {
+  const headers = { "Content-Type": "application/json" };
+  return (await coordinator.call(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+}
+const createSite = async () =>
+  SiteResource.parse(await post("/sites", { name: "Garden birds", origins: [partner.origin] }));
+const siteNow = async () => SiteResource.parse(await (await coordinator.call(`/sites/${site.id}`)).json());
+
+async function submitJob(records: number): Promise<string> {
+  const { client } = coordinator;
+  const shape = { features: 32, hidden: 64, classes: 4 };
+  const modelFile = await client.uploadFile(new Blob([denseModel(shape)]), "dense.onnx", "model");
+  const dataFile = await client.uploadFile(new Blob([byteRecords(records, shape.features)]), "records.npy", "dataset");
+  const model = await client.createModel({ file_id: modelFile.id });
+  const dataset = await client.createDataset({ file_id: dataFile.id });
+  return (await client.createJob({ model: model.id, dataset: dataset.id, privacy: "public", name: "Garden birds" })).id;
+}
+
+/** Opens the partner's page; `requests` fills with every address that anything in it asks for. */
+async function open(context: BrowserContext, origin = partner.origin) {
+  const requests: URL[] = [];
+  await context.route("**/*", (route) => {
+    requests.push(new URL(route.request().url()));
+    return route.continue();
+  });
+  const page = await context.newPage();
+  await page.goto(origin);
+  return { page, requests };
+}
+
+async function frameOf(page: Page): Promise<Frame> {
+  const handle = await page.locator("iframe").elementHandle();
+  const frame = await handle?.contentFrame();
+  if (!frame) throw new Error("the page has no frame");
+  return frame;
+}
+
+/** As a person does: the pointer comes over the frame to the button, and presses it. */
+async function pressStart(page: Page): Promise<void> {
+  const frame = await page.locator("iframe").boundingBox();
+  const button = await page.frameLocator("iframe").getByRole("button", { name: "Start donating" }).boundingBox();
+  if (!frame || !button) throw new Error("there is no button to press");
+  await page.mouse.move(frame.x + 8, frame.y + 8);
+  await page.mouse.move(button.x + button.width / 2, button.y + button.height / 2, { steps: 8 });
+  await page.mouse.down();
+  await page.mouse.up();
+}
+
+const status = (page: Page) => page.frameLocator("iframe").getByRole("status");
+const started = (page: Page) => page.frameLocator("iframe").getByRole("button", { name: "Pause" });
+const computeFiles = (requests: readonly URL[]) =>
+  requests.filter(({ pathname }) => /^\/(worker|wasm|artefacts)\//.test(pathname));
+
+/** The first presses may come too soon after the page was opened; a person presses again when told so. */
+async function startAsVisitor(page: Page): Promise<void> {
+  await expect(async () => {
+    await pressStart(page);
+    await expect(started(page)).toBeVisible({ timeout: 500 });
+  }).toPass();
+}
+
+test("a visitor starts, the work is counted for the site, and stops", async ({ context }) => {
+  const { page, requests } = await open(context);
+  const frame = await frameOf(page);
+  await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
+  await expect(status(page)).toContainText("25 %");
+  expect(computeFiles(requests), "nothing of the computing before consent").toEqual([]);
+  expect(page.workers()).toHaveLength(0);
+  expect(await page.evaluate(() => window.heard.map(({ name }) => name))).toEqual(["ready"]);
+
+  await startAsVisitor(page);
+  const job = await submitJob(4_000);
+  expect((await coordinator.client.waitForJob(job as never)).status).toBe("completed");
+  const { counts } = await coordinator.client.job(job as never);
+  await expect
+    .poll(() => page.evaluate(() => window.heard.at(-1)))
+    .toMatchObject({ name: "progress", microtasks: counts.microtasks_accepted });
+  expect(await siteNow()).toMatchObject({
+    counts: { visitors: 1, donating_now: 1, microtasks: counts.microtasks_accepted },
+  });
+  const heard = await page.evaluate(() => window.heard);
+  expect(heard.find(({ name }) => name === "started")?.share, "the partner's limit holds").toBeLessThanOrEqual(0.25);
+
+  expect(await frame.evaluate(() => crossOriginIsolated), "isolated without the page's help: threads").toBe(true);
+  await frame.getByRole("button", { name: "Stop" }).click();
+  await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
+  await expect.poll(() => page.workers().length).toBe(0);
+  const hosts = new Set(requests.map(({ host }) => host));
+  expect([...hosts].sort(), "no other host is asked").toEqual(
+    [partner.origin, coordinator.url].map((url) => new URL(url).host).sort(),
+  );
+});
+
+test("page and frame cannot reach into each other, and nobody's cookies travel", async ({ context }) => {
+  await context.addCookies([{ name: "host", value: "secret", url: coordinator.url, sameSite: "Strict" }]);
+  const { page } = await open(context);
+  const frame = await frameOf(page);
+  await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
+  const fromFrame = await frame.evaluate(() => {
+    const reach = (what: () => unknown): string => {
+      try {
+        return String(what());
+      } catch (error) {
+        return error instanceof Error ? error.name : "error";
+      }
+    };
+    return {
+      dom: reach(() => parent.document),
+      storage: reach(() => parent.localStorage),
+      cookies: document.cookie,
+      top: reach(() => {
+        top!.location.href = "about:blank";
+        return "moved";
+      }),
+    };
+  });
+  expect(fromFrame).toEqual({ dom: "SecurityError", storage: "SecurityError", cookies: "", top: "SecurityError" });
+  const fromPage = await page.evaluate(() => {
+    const iframe = document.querySelector("iframe");
+    return { dom: iframe?.contentDocument ?? null, cookies: document.cookie };
+  });
+  expect(fromPage).toEqual({ dom: null, cookies: "partner=secret" });
+});
+
+test("a page of another origin gets no frame", async ({ context }) => {
+  const { page, requests } = await open(context, stranger.origin);
+  await expect.poll(() => page.frames().length).toBe(2);
+  await expect.poll(async () => (await frameOf(page)).url()).toContain("chrome-error");
+  await expect(page.frameLocator("iframe").getByRole("button", { name: "Start donating" })).toHaveCount(0);
+  expect(computeFiles(requests)).toEqual([]);
+  expect(await page.evaluate(() => window.heard)).toEqual([]);
+});
+
+test("a revoked key gets no frame, and ends what runs under it", async ({ context }) => {
+  const { page } = await open(context);
+  await startAsVisitor(page);
+  await expect.poll(async () => (await siteNow()).counts.donating_now, { timeout: 20_000 }).toBe(1);
+  await post(`/sites/${site.id}/revoke`, {});
+  await expect(status(page)).toContainText("not valid any more");
+  await expect.poll(() => page.workers().length).toBe(0);
+  await page.reload();
+  await expect.poll(async () => (await frameOf(page)).url()).toContain("chrome-error");
+});
+
+const COVER = `<div style="position:fixed;inset:0;background:#fffffff0;pointer-events:none">Click the cat</div>`;
+const attacks: { name: string; extra: string; told: string }[] = [
+  { name: "covers the frame and lets clicks through", extra: COVER, told: "covers" },
+  { name: "makes the frame transparent", extra: "<style>iframe { opacity: 0.02 }</style>", told: "covers" },
+  { name: "shrinks the frame", extra: "<style>iframe { transform: scale(0.98) }</style>", told: "covers" },
+  {
+    name: "covers a part of the button",
+    extra: `<div id="cover" style="position:fixed;width:40px;height:14px;background:red;pointer-events:none"></div>
+      <script>setInterval(() => {
+        const box = document.querySelector("iframe").getBoundingClientRect();
+        Object.assign(document.getElementById("cover").style, { left: box.left + 30 + "px", top: box.top + 185 + "px", height: box.height + "px" });
+      }, 50)</script>`,
+    told: "covers",
+  },
+];
+for (const { name, extra, told } of attacks) {
+  test(`a page that ${name} starts nothing`, async ({ context }) => {
+    partnerPage = { extra };
+    const { page, requests } = await open(context);
+    await expect(page.frameLocator("iframe").getByRole("button", { name: "Start donating" })).toBeAttached();
+    for (let press = 0; press < 3; press++) {
+      await pressStart(page);
+      await expect(status(page)).toContainText(told);
+    }
+    // Long enough in view that time is not the reason.
+    const frame = await frameOf(page);
+    await frame.waitForFunction(() => performance.now() > 2_500);
+    await pressStart(page);
+    await expect(status(page)).toContainText(told);
+    expect(computeFiles(requests)).toEqual([]);
+    expect(page.workers()).toHaveLength(0);
+    // The same page without its trick.
+    partnerPage = {};
+    await page.reload();
+    await startAsVisitor(page);
+  });
+}
+
+test("scripts start nothing: neither in the frame nor by messages from the page", async ({ context }) => {
+  const { page, requests } = await open(context);
+  const frame = await frameOf(page);
+  const button = frame.getByRole("button", { name: "Start donating" });
+  await frame.waitForFunction(() => performance.now() > 1_500);
+  await button.evaluate((element) => (element as HTMLElement).click());
+  await button.dispatchEvent("click");
+  await expect(status(page)).toContainText("own click");
+  await page.evaluate(() => {
+    const target = document.querySelector("iframe")?.contentWindow;
+    for (const kind of ["start", "consent", "resume"]) target?.postMessage({ flux: kind, kind, yes: true }, "*");
+  });
+  expect(computeFiles(requests)).toEqual([]);
+  expect(page.workers()).toHaveLength(0);
+  await startAsVisitor(page);
+});
+
+test("a frame that is moved under the pointer just before the click starts nothing", async ({ context }) => {
+  partnerPage = { extra: "<style>iframe { position: fixed; left: 500px; top: 300px }</style>" };
+  const { page, requests } = await open(context);
+  const frame = await frameOf(page);
+  const button = await frame.getByRole("button", { name: "Start donating" }).boundingBox();
+  await frame.waitForFunction(() => performance.now() > 2_000);
+  const target = { x: 120, y: 120 };
+  await page.mouse.move(target.x, target.y);
+  await page.evaluate(
+    ({ dx, dy }) => {
+      const iframe = document.querySelector("iframe");
+      if (iframe) iframe.style.cssText += `;left:${500 - dx}px;top:${300 - dy}px`;
+    },
+    { dx: button!.x + button!.width / 2 - target.x, dy: button!.y + button!.height / 2 - target.y },
+  );
+  await page.mouse.down();
+  await page.mouse.up();
+  // Chromium itself keeps the click from a frame that has just been moved; other pages learn it from the frame.
+  await frame.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
+  expect(computeFiles(requests)).toEqual([]);
+  // The same frame, once it stands still.
+  await startAsVisitor(page);
+});
+
+test("it pauses out of view and goes on when it is back", async ({ context }) => {
+  partnerPage = { extra: `<div style="height:300vh"></div>` };
+  const { page } = await open(context);
+  await startAsVisitor(page);
+  await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+  await expect(status(page)).toContainText("not in view");
+  await page.evaluate(() => window.scrollTo(0, 0));
+  await expect(status(page)).toContainText("Waiting");
+});
+
+for (const widget of ["badge", "card", "bar"]) {
+  for (const theme of ["light", "dark"]) {
+    test(`${widget}, ${theme}: no accessibility violations, works by keyboard`, async ({ context }) => {
+      partnerPage = { tag: { "data-widget": widget, "data-theme": theme } };
+      const { page } = await open(context);
+      const frame = await frameOf(page);
+      await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
+      expect((await new AxeBuilder({ page }).include("iframe").analyze()).violations).toEqual([]);
+      await frame.waitForFunction(() => performance.now() > 1_500);
+      await frame.getByRole("button", { name: "Start donating" }).focus();
+      await page.keyboard.press("Enter");
+      await expect(started(page)).toBeVisible();
+      expect((await new AxeBuilder({ page }).include("iframe").analyze()).violations).toEqual([]);
+    });
+  }
+}
+
+for (const { lang, start } of [
+  { lang: "de", start: "Rechenzeit spenden" },
+  { lang: "fr", start: "Donner du calcul" },
+  { lang: "es", start: "Donar cómputo" },
+  { lang: "zh", start: "开始捐献算力" },
+]) {
+  test(`speaks ${lang}`, async ({ context }) => {
+    partnerPage = { tag: { "data-lang": lang } };
+    const { page } = await open(context);
+    await expect(page.frameLocator("iframe").getByRole("button", { name: start, exact: true })).toBeVisible();
+  });
+}
