@@ -73,7 +73,7 @@ export function decodeInput(
   if (input.model.dtype === "INT64") return widen(stored);
   const values = reuse(scratch, input.model.dtype, elements) ?? allocate(input.model.dtype, elements);
   if (stored instanceof BigInt64Array) mapWide(input, stored, values);
-  else if (identity) for (let i = 0; i < elements; i++) values[i] = stored[i]!;
+  else if (identity) values.set(stored);
   else if (typeof input.scale === "number" && typeof input.offset === "number") {
     const { scale, offset } = input;
     if (stored instanceof Uint8Array && values instanceof Float32Array) mapBytes(stored, scale, offset, values);

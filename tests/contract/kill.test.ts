@@ -45,6 +45,9 @@ describe("a coordinator that is killed", () => {
 
     const acknowledged: MicrotaskId[] = [];
     let sinceKill = 0;
+    let killedAtMs = 0;
+    const readyAfterMs: number[] = [];
+    const acceptedAfterMs: number[] = [];
     let killNow = () => {};
     let working = true;
     const donors = Array.from({ length: DONORS }, () =>
@@ -56,6 +59,7 @@ describe("a coordinator that is killed", () => {
           wantMs: 100,
           onAccepted: ({ microtaskId }) => {
             acknowledged.push(microtaskId);
+            if (acceptedAfterMs.length < readyAfterMs.length) acceptedAfterMs.push(performance.now() - killedAtMs);
             if (++sinceKill >= RESULTS_BETWEEN_KILLS) killNow();
           },
         },
@@ -69,10 +73,15 @@ describe("a coordinator that is killed", () => {
         killNow = resolve;
       });
       killNow = () => {};
+      killedAtMs = performance.now();
       server = await killAndRestart(server, folder, port);
+      readyAfterMs.push(performance.now() - killedAtMs);
     }
     const done = await client.waitForJob(job.id, { pollMs: 100 });
     working = false;
+    console.info(
+      `from SIGKILL to ready: ${median(readyAfterMs)} ms, to the next accepted result: ${median(acceptedAfterMs)} ms (medians of ${KILLS})`,
+    );
     server.child.kill("SIGTERM");
     await Promise.all([once(server.child, "exit"), ...donors]);
 
@@ -110,3 +119,7 @@ describe("a coordinator that is killed", () => {
     expect(wrong).toEqual([]);
   });
 });
+
+function median(values: readonly number[]): string {
+  return (values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN).toFixed(0);
+}

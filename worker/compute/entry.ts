@@ -10,8 +10,8 @@ import type { ComputeCalls, ComputeNotice } from "../messages.ts";
 import { serveCalls } from "../peer.ts";
 import { createDutyCycle, createYield } from "./duty-cycle.ts";
 
-/** The page draws four times a second; a batch may take a fraction of a millisecond. */
-const PROGRESS_EVERY_MS = 200;
+/** The page draws twice a second; a batch may take a fraction of a millisecond. */
+const PROGRESS_EVERY_MS = 400;
 
 const environment = readEnvironment();
 const threads = wasmThreads(environment);
@@ -43,13 +43,14 @@ const tell = serveCalls<ComputeCalls, ComputeNotice>(
       duty.setShare(shareInForce());
       await duty.begin(signal);
       let toldMs = performance.now();
-      const result = await stage.run(task, async (unitsDone) => {
+      const breathe = async (unitsDone: number): Promise<void> => {
         await duty.breathe(signal);
         signal.throwIfAborted();
         if (performance.now() - toldMs < PROGRESS_EVERY_MS) return;
         toldMs = performance.now();
         tell({ kind: "progress", taskId: task.taskId, unitsDone });
-      });
+      };
+      const result = await stage.run(task, breathe).finally(() => free(task.payload.buffer));
       const computeMs = duty.end();
       const restMs = Math.max(0, performance.now() - startedMs - computeMs);
       return { value: { result, runtime: stage.runtime, computeMs, restMs }, transfer: [result.buffer] };
@@ -80,6 +81,12 @@ const tell = serveCalls<ComputeCalls, ComputeNotice>(
       ? { code: error.code, detail: error.detail }
       : { code: "internal", detail: error instanceof Error ? error.message : String(error) },
 );
+
+/** Gives the memory back at once: left to the collector, payloads of some megabytes make it run all the time. */
+function free(buffer: ArrayBuffer): void {
+  // Browsers before 2024 have no `transfer`; there the collector does it.
+  if ("transfer" in buffer && !buffer.detached) buffer.transfer(0);
+}
 
 function shareInForce(): number {
   return runtime === "ort-webgpu" || runtime === "tfjs-webgpu" ? shares.gpuShare : shares.cpuShare;

@@ -30,7 +30,10 @@ export function createIntake(ports: { link: Link; artefacts: ArtefactSource }): 
   function payloadOf(held: HeldLease, packed: Packed): Promise<Pick<Ingredients, "payload" | "downloadMs">> {
     const { leaseId, fence, inlineOffset, payloadBytes } = held.lease;
     if (inlineOffset !== null) {
-      const payload = exactly(packed.buffer.slice(inlineOffset, inlineOffset + payloadBytes), payloadBytes);
+      // Payloads are handed on whole, by their buffer: a lease that is alone in the answer needs no copy.
+      const alone = payloadBytes === packed.buffer.buffer.byteLength;
+      const own = alone ? packed.buffer : packed.buffer.slice(inlineOffset, inlineOffset + payloadBytes);
+      const payload = exactly(own, payloadBytes);
       return Promise.resolve({ payload, downloadMs: (packed.bufferMs * payloadBytes) / packed.buffer.length });
     }
     const coming = lastPayload.then(async () => {

@@ -1,12 +1,12 @@
-/** What the page is told: the parts that changed, put together at most four times a second. */
+/** What the page is told: the parts that changed, put together at most twice a second. */
 import type { Clock } from "../clock.ts";
 import type { DonorView, LoopToPage } from "../messages.ts";
 
 /**
  * Drawing costs the visitor's machine what the kernels could use: without a GPU, ten views a second with transitions took
- * 0.3 cores, four without take 0.05.
+ * 0.3 cores, four without 0.05, two half of that.
  */
-const SEND_EVERY_MS = 250;
+const SEND_EVERY_MS = 500;
 /** Rates fall while nothing happens; the page should see that. */
 const REFRESH_MS = 1_000;
 
