@@ -19,7 +19,7 @@ import { FluxError } from "#lib/protocol/errors.ts";
 import { ResultAssembler } from "./assemble.ts";
 import { drawCanaries } from "./canaries.ts";
 import type { RecordMatrix } from "./encode.ts";
-import { encryptBatch } from "./encrypt-batch.ts";
+import { drawMaskSeed, encryptBatch, type MakePhases } from "./encrypt-batch.ts";
 import { type BatchVerdict, openBatch } from "./open-batch.ts";
 import { SealKey } from "./seal.ts";
 
@@ -56,6 +56,8 @@ export interface PlanOptions extends CompileOptions {
   /** Least share of same answers that the submitter wants: the compiler aims at least so high. Default 0.99. */
   readonly minFidelity?: number;
   readonly wasmUrl?: string;
+  /** How the rehearsal's batch is encrypted. Default: in this thread. */
+  readonly makePhases?: MakePhases;
 }
 
 export const DEFAULT_MIN_FIDELITY = 0.99;
@@ -73,7 +75,7 @@ export async function planEncrypted(
   const wanted = options.minFidelity ?? DEFAULT_MIN_FIDELITY;
   const aim = options.aim ?? Math.min(MAX_AIM, Math.max(DEFAULT_AIM, wanted));
   const compiled = await compilePlan(graphs, calibration, { leastAim: wanted, ...options, aim });
-  const rehearsals = await rehearse(graphs, compiled, calibration, options.prepare, options.wasmUrl);
+  const rehearsals = await rehearse(graphs, compiled, calibration, options);
   const sameAnswers = Math.min(...rehearsals.map(({ fidelity }) => fidelity.sameAnswers));
   return { ...compiled, rehearsals, sameAnswers };
 }
@@ -101,15 +103,13 @@ export async function rehearse(
   graphs: readonly Graph[],
   compiled: Compiled,
   calibration: CalibrationRecords,
-  prepare: PrepareProgram,
-  wasmUrl?: string,
+  { prepare, wasmUrl, makePhases }: Pick<PlanOptions, "prepare" | "wasmUrl" | "makePhases">,
 ): Promise<Rehearsal[]> {
   const { plan } = compiled;
   const records = spreadRecords(calibration, Math.min(REHEARSAL_RECORDS, plan.ring.n / 2));
   using key = await SealKey.create(ringOf(plan), wasmUrl === undefined ? {} : { wasmUrl });
   const features = encryptedFeatures(plan);
   const blob = new Uint8Array(blobBytes(plan.ring, features));
-  let started = performance.now();
   const batch = await encryptBatch(
     { ...plan, input: { ...plan.input, outside: "clip" } },
     key,
@@ -117,11 +117,13 @@ export async function rehearse(
     (run, packed) => {
       blob.set(packed, blobRange(plan.ring, features, run).offset);
     },
+    drawMaskSeed(),
+    makePhases,
   );
-  const encryptMs = performance.now() - started;
+  const encryptMs = batch.timing.sealMs + batch.timing.layoutMs;
   const rehearsals: Rehearsal[] = [];
   for (const { program, members } of compiled.programs) {
-    started = performance.now();
+    let started = performance.now();
     const assembler = new ResultAssembler(program);
     const runner = await prepare(program);
     try {

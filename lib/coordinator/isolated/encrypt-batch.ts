@@ -1,6 +1,6 @@
 /** Task: encrypts one batch of records into the object that its lanes are read from. */
 import { z } from "zod";
-import { encryptBatch } from "#lib/keyholder/encrypt-batch.ts";
+import { drawMaskSeed, encryptBatch } from "#lib/keyholder/encrypt-batch.ts";
 import { ringOf } from "#lib/keyholder/rehearse.ts";
 import { SealKey } from "#lib/keyholder/seal.ts";
 import { parseKeyholderPlan } from "#lib/lanes/plan.ts";
@@ -8,6 +8,7 @@ import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import { ObjectName } from "#lib/storage/objects.ts";
 import { openRecords, RecordsInput } from "../encrypted/records.ts";
 import { serveTask } from "./task.ts";
+import { encryptInTwoThreads } from "./two-threads.ts";
 
 const Input = z.object({
   plan: z.unknown(),
@@ -27,7 +28,14 @@ await serveTask(async (raw) => {
   using key = await SealKey.create(ringOf(plan), { secret: input.secret });
   const writer = await openDiskObjects(input.records.objectsFolder).create(input.objectName);
   try {
-    const batch = await encryptBatch(plan, key, rows, (_run, packed) => writer.append(packed));
+    const batch = await encryptBatch(
+      plan,
+      key,
+      rows,
+      (_run, packed) => writer.append(packed),
+      drawMaskSeed(),
+      encryptInTwoThreads,
+    );
     await writer.close();
     return {
       maskSeed: Buffer.from(batch.seed).toString("hex"),

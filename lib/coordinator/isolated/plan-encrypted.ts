@@ -11,6 +11,7 @@ import { isFluxError } from "#lib/protocol/errors.ts";
 import { prepareOnThisThread } from "#worker/kernels/lanes/program-runner.ts";
 import { openRecords, RecordsInput } from "../encrypted/records.ts";
 import { serveTask } from "./task.ts";
+import { encryptInTwoThreads } from "./two-threads.ts";
 
 const Input = z.object({
   modelPaths: z.array(z.string()).min(1),
@@ -27,6 +28,7 @@ await serveTask(async (raw) => {
   const ranges = await rangesOf(records);
   const planned = await planEncrypted(graphs, calibration, {
     prepare: prepareOnThisThread,
+    makePhases: encryptInTwoThreads,
     records: records.count,
     minFidelity: input.minFidelity,
     ...(ranges ? { ranges } : {}),

@@ -17,6 +17,7 @@ import type { PlanEncryptedInput } from "../isolated/plan-encrypted.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
 import { laneStages } from "./lane-stages.ts";
 import type { PlannedStage } from "./plan-public.ts";
+import type { RecentPlans } from "./recent-plans.ts";
 import { runtimesOf } from "./runtimes.ts";
 
 export interface EncryptedPlanner {
@@ -24,6 +25,7 @@ export interface EncryptedPlanner {
   /** The disk object store's folder, which the planning thread opens itself. */
   readonly objectsFolder: string;
   readonly donorsOnline: () => number;
+  readonly recent: RecentPlans<Planned>;
 }
 
 export interface EncryptedPlanning {
@@ -94,7 +96,7 @@ const Planned = z.object({
     )
     .min(1),
 });
-type Planned = z.infer<typeof Planned>;
+export type Planned = z.infer<typeof Planned>;
 
 /** @throws FluxError dataset_mismatch, plan_unsupported_operator, plan_too_deep, plan_range, plan_impossible */
 export async function planEncryptedJob(
@@ -124,7 +126,10 @@ export async function planEncryptedJob(
     records: { ...records, objectsFolder },
     minFidelity: request.min_fidelity,
   };
-  const planned = Planned.parse(await runIsolated(TASK, input, LIMITS));
+  // Model paths are digests and a dataset's object is written once: the input names everything that the plan depends on.
+  const planned = await planner.recent.get(JSON.stringify(input), async () =>
+    Planned.parse(await runIsolated(TASK, input, LIMITS)),
+  );
   const { cost } = planned;
   const batches = Math.ceil(dataset.records / cost.recordsPerBatch);
   const plan = planOf(planned, request, dataset.records, batches, planner.donorsOnline());

@@ -18,11 +18,12 @@ import type { EncryptedJobs } from "../encrypted/encrypted-jobs.ts";
 import { writeJobFile } from "../encrypted/job-file.ts";
 import type { Identity } from "../identity.ts";
 import { isEnded, JobLifecycle } from "../jobs/lifecycle.ts";
-import { type EncryptedPlanning, planEncryptedJob } from "../jobs/plan-encrypted.ts";
+import { type EncryptedPlanning, type Planned, planEncryptedJob } from "../jobs/plan-encrypted.ts";
 import { corrected, experienceWith, recordOutcome } from "../jobs/plan-feedback.ts";
 import { type PublicPlanning, planPublic } from "../jobs/plan-public.ts";
 import { planSealedJob, type SealedPlanning } from "../jobs/plan-sealed.ts";
 import type { ModelProbe } from "../jobs/probe.ts";
+import { RecentPlans } from "../jobs/recent-plans.ts";
 import { removeJob } from "../jobs/remove.ts";
 import { jobReport } from "../jobs/report.ts";
 import { assembleEncrypted, assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
@@ -71,6 +72,7 @@ type Planning =
 export class JobService {
   readonly lifecycle: JobLifecycle;
   readonly #options: JobServiceOptions;
+  readonly #recentPlans = new RecentPlans<Planned>();
 
   constructor(options: JobServiceOptions) {
     this.#options = options;
@@ -276,7 +278,7 @@ export class JobService {
       return { kind: "sealed", ...(await planSealedJob({ store, blobs, donorsOnline }, caller, request, models)) };
     }
     if (request.privacy === "encrypted") {
-      const planner = { blobs, objectsFolder, donorsOnline };
+      const planner = { blobs, objectsFolder, donorsOnline, recent: this.#recentPlans };
       const planning = await planEncryptedJob(planner, request, models, dataset);
       const experience = await experienceWith(
         store,

@@ -21,12 +21,17 @@ export function cpuByThread(rootPid: number): CpuByThread {
     if (!isOurs(pid)) continue;
     const kind = kindOf(pid);
     let listed = 0;
+    const named = new Map<string, number>();
     for (const thread of list(`/proc/${pid}/task`)) {
       const fields = statFields(`/proc/${pid}/task/${thread}/stat`);
       if (!fields) continue;
       const ms = TICK_MS * (Number(fields[11]) + Number(fields[12]));
       listed += ms;
-      const name = `${kind}/${text(`/proc/${pid}/task/${thread}/comm`).trim()}`;
+      // Workers share a name: they are told apart by their order. Pools are one.
+      const comm = text(`/proc/${pid}/task/${thread}/comm`).trim();
+      const nth = (named.get(comm) ?? 0) + 1;
+      named.set(comm, nth);
+      const name = `${kind}/${comm}${comm.startsWith("Dedicated") ? ` ${nth}` : ""}`;
       spent.set(name, (spent.get(name) ?? 0) + ms);
     }
     // Threads that ended are only in the process's own count.
