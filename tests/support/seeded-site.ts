@@ -1,8 +1,8 @@
 /** A coordinator with something on every page: a public job of pictures, an encrypted one, one that waits, one that was cancelled. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { digitsCsv } from "#lib/client/demo/sample-data.ts";
 import { FluxClient } from "#lib/client/flux-client.ts";
-import { syntheticDigits } from "#lib/dataset/synthetic/digits.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import { startNodeDonor } from "./node-donor.ts";
 import type { Things } from "./page-table.ts";
@@ -49,15 +49,4 @@ export async function startSeededSite(): Promise<SeededSite> {
     things: { completedJob, encryptedJob, waitingJob, canceledJob, dataset: dataset.id, model: square },
     close: () => server.close(),
   };
-}
-
-/** Synthetic digits as a table: one column a pixel, the digit last. */
-export function digitsCsv(records: number): string {
-  const { images, labels } = syntheticDigits(records, 20_251);
-  const pixels = images.length / records;
-  const header = [...Array.from({ length: pixels }, (_, i) => `p${i}`), "digit"].join(",");
-  const rows = Array.from({ length: records }, (_, record) =>
-    [...images.subarray(record * pixels, (record + 1) * pixels), labels[record]].join(","),
-  );
-  return `${header}\n${rows.join("\n")}\n`;
 }

@@ -1,7 +1,8 @@
-/** What a submitter chose about the data, as the request that reads it again. */
+/** What a submitter chose about the data, as the requests that read it. */
 import type { z } from "zod";
+import type { IngestSettings } from "#lib/client/custody/engine-calls.ts";
 import type { CreateDataset } from "#lib/protocol/api/uploads.ts";
-import { ColumnUse } from "#lib/protocol/datasets.ts";
+import { ColumnUse, type Preprocessing } from "#lib/protocol/datasets.ts";
 import type { FileId } from "#lib/protocol/ids.ts";
 
 export interface DataChoices {
@@ -14,13 +15,25 @@ export interface DataChoices {
 export const NO_CHOICES: DataChoices = { roles: {}, scaleBytes: false };
 
 export function datasetRequest(fileId: FileId, choices: DataChoices): z.input<typeof CreateDataset> {
-  const columns = Object.entries(choices.roles).flatMap(([name, role]) => {
+  const preprocessing = preprocessingOf(choices);
+  return { file_id: fileId, ...(preprocessing ? { preprocessing } : {}) };
+}
+
+/** The same for the reader in this browser. */
+export function ingestSettings(choices: DataChoices): IngestSettings {
+  const preprocessing = preprocessingOf(choices);
+  return preprocessing ? { preprocessing } : {};
+}
+
+function preprocessingOf({ roles, scaleBytes }: DataChoices): Preprocessing | null {
+  const columns = Object.entries(roles).flatMap(([name, role]) => {
     const use = ColumnUse.safeParse(role);
     return use.success ? [{ name, use: use.data }] : [];
   });
+  if (columns.length === 0 && !scaleBytes) return null;
   return {
-    file_id: fileId,
-    ...(choices.scaleBytes ? { scale: 1 / 255 } : {}),
-    ...(columns.length > 0 ? { preprocessing: { version: 1, columns } } : {}),
+    version: 1,
+    ...(columns.length > 0 ? { columns } : {}),
+    ...(scaleBytes ? { scale: 1 / 255 } : {}),
   };
 }

@@ -1,12 +1,12 @@
 "use client";
 /** What was understood of the dataset: the first records as the model will read them, and what each column is for. */
 import type { z } from "zod";
-import type { DatasetResource } from "#lib/protocol/api/uploads.ts";
 import type { PreviewRecord } from "#lib/protocol/datasets.ts";
 import { formatCount } from "../../format.ts";
 import { Card } from "../ui/card.tsx";
 import { Notice } from "../ui/notice.tsx";
 import type { DataChoices } from "./choices.ts";
+import type { DataView } from "./data-view.ts";
 import { shapeText } from "./model-facts.tsx";
 import { pictureSides, RecordPicture } from "./record-picture.tsx";
 
@@ -21,7 +21,7 @@ export function DatasetFacts({
   onChoices,
   onChange,
 }: {
-  dataset: DatasetResource;
+  dataset: DataView;
   choices: DataChoices;
   onChoices: (choices: DataChoices) => void;
   onChange: () => void;
@@ -60,6 +60,7 @@ export function DatasetFacts({
           </span>
         </label>
       ) : null}
+      {tabular.length > 1 ? <LabelAndId dataset={dataset} choices={choices} onChoices={onChoices} /> : null}
       {tabular.length > 1 && tabular.length <= COLUMNS_SHOWN ? (
         <ColumnRoles dataset={dataset} choices={choices} onChoices={onChoices} />
       ) : null}
@@ -67,7 +68,7 @@ export function DatasetFacts({
   );
 }
 
-function PreviewTable({ dataset }: { dataset: DatasetResource }) {
+function PreviewTable({ dataset }: { dataset: DataView }) {
   const first = dataset.preview[0];
   if (!first) return null;
   const pictures = dataset.preview.flatMap((record) => {
@@ -123,7 +124,7 @@ function PreviewTable({ dataset }: { dataset: DatasetResource }) {
   );
 }
 
-function columnNames(dataset: DatasetResource, first: Preview): string[] {
+function columnNames(dataset: DataView, first: Preview): string[] {
   const features = dataset.columns.filter(({ role }) => role === "feature").map(({ name }) => name);
   const values = first.arrays.reduce((sum, array) => sum + array.values.length, 0);
   const named = features.length === values ? features : Array.from({ length: values }, (_, index) => String(index));
@@ -139,18 +140,56 @@ function cells(record: Preview): string[] {
   ];
 }
 
+/** The two columns that are not read by the model; also where a table is too wide to ask about every column. */
+function LabelAndId({
+  dataset,
+  choices,
+  onChoices,
+}: {
+  dataset: DataView;
+  choices: DataChoices;
+  onChoices: (choices: DataChoices) => void;
+}) {
+  const set = (role: "label" | "id", name: string) => {
+    const freed = dataset.columns.filter((column) => column.role === role).map((column) => [column.name, "feature"]);
+    const taken = name === "" ? [] : [[name, role]];
+    onChoices({ ...choices, roles: { ...choices.roles, ...Object.fromEntries([...freed, ...taken]) } });
+  };
+  return (
+    <div className="mt-5 flex flex-wrap gap-x-6 gap-y-3">
+      {(["label", "id"] as const).map((role) => (
+        <label key={role} className="flex items-center gap-2.5 text-[0.97rem]">
+          <span>{role === "label" ? "Right answers are in" : "Records are named by"}</span>
+          <select
+            value={dataset.columns.find((column) => column.role === role)?.name ?? ""}
+            onChange={(event) => set(role, event.target.value)}
+            className="number min-h-9 max-w-48 rounded-md border border-line-strong bg-paper px-2 text-[0.9rem]"
+          >
+            <option value="">no column</option>
+            {dataset.columns.map(({ name }) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      ))}
+    </div>
+  );
+}
+
 function ColumnRoles({
   dataset,
   choices,
   onChoices,
 }: {
-  dataset: DatasetResource;
+  dataset: DataView;
   choices: DataChoices;
   onChoices: (choices: DataChoices) => void;
 }) {
   return (
-    <fieldset className="mt-5">
-      <legend className="font-[560]">What each column is</legend>
+    <details className="mt-4">
+      <summary className="text-[0.95rem] text-ink-2 hover:text-ink">What each column is</summary>
       <div className="mt-2 grid gap-2 sm:grid-cols-2 lg:grid-cols-3">
         {dataset.columns.map((column) => (
           <label
@@ -175,6 +214,6 @@ function ColumnRoles({
           </label>
         ))}
       </div>
-    </fieldset>
+    </details>
   );
 }

@@ -1,62 +1,65 @@
 "use client";
-/** Encrypted, or public by name: never one in place of the other. */
-import { Eye, EyeOff } from "lucide-react";
-import type { ModelResource } from "#lib/protocol/api/uploads.ts";
+/** Who may see the data, and who holds the key: chosen by name, never one in place of another. */
+import { Eye, EyeOff, KeyRound } from "lucide-react";
 
-export type Privacy = "encrypted" | "public";
+/** `sealed`: encrypted under a key of this browser. `encrypted`: the server encrypts. */
+export type Mode = "sealed" | "encrypted" | "public";
 
 const CHOICES = [
   {
+    value: "sealed",
+    icon: KeyRound,
+    title: "Encrypted, the key stays here",
+    text: "This browser encrypts. Neither donors nor this server can read a record or an answer. Keep the page open while it works.",
+  },
+  {
     value: "encrypted",
     icon: EyeOff,
-    title: "Encrypted",
-    text: "Donors compute on ciphertext and never see a record. The model’s weights are visible to them.",
+    title: "Encrypted, this server keeps the key",
+    text: "You upload the records and may leave; the server encrypts. Donors cannot read them.",
   },
   {
     value: "public",
     icon: Eye,
     title: "Public",
-    text: "For data that is public anyway. Donors see every record and the model; faster, and any ONNX model runs.",
+    text: "For data that is public anyway. Donors see every record; faster, and any model runs.",
   },
 ] as const;
 
-export function PrivacyChoice({
-  model,
-  chosen,
-  onChoose,
-}: {
-  model: ModelResource;
-  chosen: Privacy | null;
-  onChoose: (privacy: Privacy) => void;
-}) {
+export interface PrivacyChoiceProps {
+  readonly chosen: Mode | null;
+  /** Why a mode cannot be had; null where it can. */
+  readonly impossible: Readonly<Record<Mode, string | null>>;
+  readonly onChoose: (mode: Mode) => void;
+}
+
+export function PrivacyChoice({ chosen, impossible, onChoose }: PrivacyChoiceProps) {
   return (
-    <fieldset className="grid gap-3 sm:grid-cols-2">
+    <fieldset className="grid gap-3 lg:grid-cols-3">
       <legend className="sr-only">Who may see the data</legend>
       {CHOICES.map(({ value, icon: Icon, title, text }) => {
-        const possible = value === "public" || model.encrypted.supported;
+        const reason = impossible[value];
         return (
           <label
             key={value}
-            className={`flex gap-3 rounded-lg border p-4 focus-within:outline-2 focus-within:outline-accent ${
+            className={`flex gap-3 rounded-lg border p-4 has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent ${
               chosen === value ? "border-accent bg-accent-wash" : "border-line-strong bg-raised"
-            } ${possible ? "cursor-pointer hover:border-ink" : "opacity-60"}`}
+            } ${reason === null ? "cursor-pointer hover:border-ink" : "cursor-not-allowed"}`}
           >
             <input
               type="radio"
               name="privacy"
               value={value}
               checked={chosen === value}
-              disabled={!possible}
+              disabled={reason !== null}
               onChange={() => onChoose(value)}
-              className="mt-1.5 size-4 accent-(--accent)"
+              className="mt-1.5 size-4 shrink-0 accent-(--accent)"
             />
-            <span>
+            <span className={reason === null ? "" : "text-ink-3"}>
               <span className="flex items-center gap-2 font-[600]">
-                <Icon aria-hidden="true" className="size-4" /> {title}
+                <Icon aria-hidden="true" className="size-4 shrink-0" /> {title}
               </span>
-              <span className="mt-1 block text-[0.97rem] text-ink-2">
-                {possible ? text : "This model has an operator that cannot run on encrypted data (see above)."}
-              </span>
+              <span className={`mt-1 block text-[0.95rem] ${reason === null ? "text-ink-2" : ""}`}>{reason ?? text}</span>
             </span>
           </label>
         );

@@ -7,11 +7,18 @@ export const metadata = { title: "New job" };
 /** Earlier uploads that can be taken again. */
 const OFFERED = 20;
 
-export default async function NewJobPage() {
+interface Asked {
+  readonly searchParams: Promise<{ readonly model?: string; readonly dataset?: string; readonly sample?: string }>;
+}
+
+export default async function NewJobPage({ searchParams }: Asked) {
   const caller = await signedIn();
   if (!caller) return null;
   const { services } = coordinator();
   const models = await services.models.list(caller, { limit: OFFERED });
   const datasets = await services.datasets.list(caller, { limit: OFFERED });
-  return <NewJob models={models.items} datasets={datasets.items} />;
+  const { model = null, dataset = null, sample } = await searchParams;
+  return (
+    <NewJob models={models.items} datasets={datasets.items} begin={{ model, dataset, sample: sample === "digits" }} />
+  );
 }
