@@ -16,7 +16,8 @@ import { StatusBadge } from "../ui/status.tsx";
 import { usePolled } from "../use-polled.ts";
 import { Checks } from "./checks.tsx";
 import { PlanFacts } from "./plan-facts.tsx";
-import { Results } from "./results.tsx";
+import { Results, SealedResults } from "./results.tsx";
+import { SealedPanel, useHolding } from "./sealed-panel.tsx";
 import { Throughput } from "./throughput.tsx";
 import { useJob } from "./use-job.ts";
 import { WhoComputed } from "./who-computed.tsx";
@@ -26,6 +27,7 @@ const WORK_EVERY_MS = 1_000;
 
 export function JobView({ initial, initialWork }: { initial: JobResource; initialWork: JobWork }) {
   const { job, connected } = useJob(initial);
+  const [holding, askHolding] = useHolding(job);
   const ended = job.status === "completed" || job.status === "failed" || job.status === "canceled";
   const { value: work } = usePolled(
     `${job.urls.self}/work`,
@@ -57,7 +59,9 @@ export function JobView({ initial, initialWork }: { initial: JobResource; initia
         {ended ? null : <Offline connected={connected} />}
       </header>
       <Progress job={job} work={work} />
+      {job.custody === "submitter" ? <SealedPanel job={job} holding={holding} onChange={askHolding} /> : null}
       {job.status === "completed" && job.custody === "coordinator" ? <Results job={job} /> : null}
+      {job.custody === "submitter" && holding === "answers" ? <SealedResults job={job} /> : null}
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-6 lg:grid-cols-2">
         <div className="grid gap-6">
           <Checks job={job} work={work} />

@@ -13,7 +13,9 @@ export function PlanFacts({ plan }: { plan: Plan }) {
       <dl className="mt-4 grid grid-cols-2 gap-x-6 gap-y-4 xl:grid-cols-4">
         <Stat
           name="Same answers"
-          unit={plan.privacy === "encrypted" ? `of ${formatCount(plan.fidelity.records)} tried` : "the model itself runs"}
+          unit={
+            plan.privacy === "encrypted" ? `of ${formatCount(plan.fidelity.records)} tried` : "the model itself runs"
+          }
         >
           {plan.privacy === "encrypted" ? formatPercent(plan.fidelity.same_answer_rate, 2) : "exact"}
         </Stat>
@@ -67,11 +69,18 @@ function Cost({ plan }: { plan: EncryptedPlan }) {
   const costs = [
     { name: "Running it yourself, not encrypted", ms: plan.plain_model_ms_per_record, color: "var(--ink-3)" },
     {
-      name: plan.custody === "submitter" ? "Your part: encrypting and decrypting" : "This server’s part: encrypting and decrypting",
+      name:
+        plan.custody === "submitter"
+          ? "Your part: encrypting and decrypting"
+          : "This server’s part: encrypting and decrypting",
       ms: plan.key_holder_ms_per_record,
       color: "var(--accent)",
     },
-    { name: "Donors’ part: computing on ciphertext", ms: 1000 * plan.core_seconds_per_record, color: "var(--accent-quiet)" },
+    {
+      name: "Donors’ part: computing on ciphertext",
+      ms: 1000 * plan.core_seconds_per_record,
+      color: "var(--accent-quiet)",
+    },
   ];
   const most = Math.max(...costs.map(({ ms }) => ms));
   const pays = plan.key_holder_ms_per_record < plan.plain_model_ms_per_record;
@@ -86,7 +95,10 @@ function Cost({ plan }: { plan: EncryptedPlan }) {
               <span className="number whitespace-nowrap">{formatDuration((ms * plan.records) / 1000)}</span>
             </span>
             <span aria-hidden="true" className="mt-1 block h-1.5 border-b border-line">
-              <span className="block h-full" style={{ width: `${Math.max(0.4, (100 * ms) / most)}%`, background: color }} />
+              <span
+                className="block h-full"
+                style={{ width: `${Math.max(0.4, (100 * ms) / most)}%`, background: color }}
+              />
             </span>
           </li>
         ))}

@@ -6,7 +6,7 @@ import { formatCount } from "../../format.ts";
 import { Card } from "../ui/card.tsx";
 import { Notice } from "../ui/notice.tsx";
 import type { DataChoices } from "./choices.ts";
-import type { DataView } from "./data-view.ts";
+import type { DatasetView } from "./dataset-view.ts";
 import { shapeText } from "./model-facts.tsx";
 import { pictureSides, RecordPicture } from "./record-picture.tsx";
 
@@ -21,7 +21,7 @@ export function DatasetFacts({
   onChoices,
   onChange,
 }: {
-  dataset: DataView;
+  dataset: DatasetView;
   choices: DataChoices;
   onChoices: (choices: DataChoices) => void;
   onChange: () => void;
@@ -68,7 +68,7 @@ export function DatasetFacts({
   );
 }
 
-function PreviewTable({ dataset }: { dataset: DataView }) {
+function PreviewTable({ dataset }: { dataset: DatasetView }) {
   const first = dataset.preview[0];
   if (!first) return null;
   const pictures = dataset.preview.flatMap((record) => {
@@ -124,7 +124,7 @@ function PreviewTable({ dataset }: { dataset: DataView }) {
   );
 }
 
-function columnNames(dataset: DataView, first: Preview): string[] {
+function columnNames(dataset: DatasetView, first: Preview): string[] {
   const features = dataset.columns.filter(({ role }) => role === "feature").map(({ name }) => name);
   const values = first.arrays.reduce((sum, array) => sum + array.values.length, 0);
   const named = features.length === values ? features : Array.from({ length: values }, (_, index) => String(index));
@@ -146,7 +146,7 @@ function LabelAndId({
   choices,
   onChoices,
 }: {
-  dataset: DataView;
+  dataset: DatasetView;
   choices: DataChoices;
   onChoices: (choices: DataChoices) => void;
 }) {
@@ -183,7 +183,7 @@ function ColumnRoles({
   choices,
   onChoices,
 }: {
-  dataset: DataView;
+  dataset: DatasetView;
   choices: DataChoices;
   onChoices: (choices: DataChoices) => void;
 }) {

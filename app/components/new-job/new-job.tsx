@@ -58,7 +58,12 @@ export function NewJob({ models, datasets, begin }: NewJobProps) {
       </Step>
       <Step number={2} title="Data" state={dataReady ? "done" : modelReady ? "open" : "waiting"}>
         {data.phase === "ready" ? (
-          <DatasetFacts dataset={data.thing} choices={job.choices} onChoices={job.changeChoices} onChange={job.dropData} />
+          <DatasetFacts
+            dataset={data.thing}
+            choices={job.choices}
+            onChoices={job.changeChoices}
+            onChange={job.dropData}
+          />
         ) : (
           <Take
             drop={
@@ -99,11 +104,7 @@ export function NewJob({ models, datasets, begin }: NewJobProps) {
             {plan.thing.refusal ? (
               <Notice tone="info" title="Less faithful than wanted">
                 <p className="mb-3">{plan.thing.refusal}</p>
-                <Checkbox
-                  label="Run it all the same"
-                  checked={job.acceptFidelity}
-                  onChange={job.setAcceptFidelity}
-                />
+                <Checkbox label="Run it all the same" checked={job.acceptFidelity} onChange={job.setAcceptFidelity} />
               </Notice>
             ) : null}
             {job.problem ? <Notice tone="bad" title={job.problem} /> : null}
@@ -143,7 +144,8 @@ function useBegin(job: ReturnType<typeof useNewJob>, { models, datasets, begin }
       data.current = "done";
       const known = datasets.find(({ id }) => id === begin.dataset);
       if (known) void job.takeEarlierData(known);
-      else if (begin.sample) void job.takeDataFile(sampleData(), { ...NO_CHOICES, roles: { digit: "label" }, scaleBytes: true });
+      else if (begin.sample)
+        void job.takeDataFile(sampleData(), { ...NO_CHOICES, roles: { digit: "label" }, scaleBytes: true });
     }
   }, [modelReady]);
 }
@@ -160,9 +162,7 @@ function sampleData(): File {
 function State<Thing>({ asked, title }: { asked: Asked<Thing>; title: string }) {
   return (
     <div aria-live="polite" className={asked.phase === "busy" || asked.phase === "refused" ? "mt-4" : ""}>
-      {asked.phase === "busy" ? (
-        <Progress label={`${asked.doing}…`} value={asked.share} className="max-w-xl" />
-      ) : null}
+      {asked.phase === "busy" ? <Progress label={`${asked.doing}…`} value={asked.share} className="max-w-xl" /> : null}
       {asked.phase === "refused" ? (
         <Notice tone="bad" title={title}>
           {asked.why}

@@ -59,7 +59,9 @@ export function PrivacyChoice({ chosen, impossible, onChoose }: PrivacyChoicePro
               <span className="flex items-center gap-2 font-[600]">
                 <Icon aria-hidden="true" className="size-4 shrink-0" /> {title}
               </span>
-              <span className={`mt-1 block text-[0.95rem] ${reason === null ? "text-ink-2" : ""}`}>{reason ?? text}</span>
+              <span className={`mt-1 block text-[0.95rem] ${reason === null ? "text-ink-2" : ""}`}>
+                {reason ?? text}
+              </span>
             </span>
           </label>
         );

@@ -14,7 +14,7 @@ import { formatBytes } from "../../format.ts";
 import { errorText, fluxClient } from "../client.ts";
 import { custody, restartCustody, startRun } from "../custody/session.ts";
 import { type DataChoices, datasetRequest, ingestSettings, NO_CHOICES } from "./choices.ts";
-import { type DataView, guessRoles, viewOfDescription } from "./data-view.ts";
+import { type DatasetView, guessRoles, viewOfDescription } from "./dataset-view.ts";
 import type { Mode } from "./privacy-choice.tsx";
 
 /** Something that is asked of somebody: not yet, being answered, here, or refused with a reason. */
@@ -43,7 +43,7 @@ const NO_DATA: Data = { file: null, fileId: null, dataset: null };
 export function useNewJob() {
   const router = useRouter();
   const [model, setModel] = useState<Asked<ModelResource>>(NONE);
-  const [data, setData] = useState<Asked<DataView>>(NONE);
+  const [data, setData] = useState<Asked<DatasetView>>(NONE);
   const [plan, setPlan] = useState<Asked<ReadyPlan>>(NONE);
   const [choices, setChoices] = useState<DataChoices>(NO_CHOICES);
   const [mode, setMode] = useState<Mode | null>(null);
@@ -158,6 +158,7 @@ export function useNewJob() {
       const holder = await restartCustody();
       const request = {
         models: [{ name: own.name, content: own }],
+        modelIds: [known.id],
         dataset: { name: file.name, content: file },
         ingest: ingestSettings(chosen),
         options: {},
@@ -206,7 +207,13 @@ export function useNewJob() {
       return;
     }
     if (wanted === null) return;
-    setPlan(busy(wanted === "public" ? "Trying the model on the first records" : "Compiling the model and rehearsing it with real encryption"));
+    setPlan(
+      busy(
+        wanted === "public"
+          ? "Trying the model on the first records"
+          : "Compiling the model and rehearsing it with real encryption",
+      ),
+    );
     try {
       const privacy = wanted === "public" ? "public" : "encrypted";
       const { plan } = await client.planJob({ model: known.id, dataset: dataset.id, privacy });
@@ -226,7 +233,9 @@ export function useNewJob() {
       const uploaded = await client.uploadFile(file, file.name, "dataset", {
         onProgress: (bytes) =>
           current() &&
-          setData(busy(`Uploading ${file.name}, ${formatBytes(bytes)} of ${formatBytes(file.size)}`, bytes / file.size)),
+          setData(
+            busy(`Uploading ${file.name}, ${formatBytes(bytes)} of ${formatBytes(file.size)}`, bytes / file.size),
+          ),
       });
       fileId = uploaded.id;
       source.current = { ...source.current, fileId };
@@ -253,7 +262,10 @@ export function useNewJob() {
   async function submitSealed() {
     const local = planned.current;
     if (!local) throw new Error("nothing was planned");
-    const accepted = { ...local, request: { ...local.request, options: { ...local.request.options, accept_fidelity: acceptFidelity } } };
+    const accepted = {
+      ...local,
+      request: { ...local.request, options: { ...local.request.options, accept_fidelity: acceptFidelity } },
+    };
     const job = await (await custody()).submit(accepted);
     startRun(job.id);
     return job;
@@ -263,7 +275,13 @@ export function useNewJob() {
     const { dataset } = source.current;
     if (!dataset) throw new Error("no dataset was read");
     return fluxClient().createJob(
-      { model: known.id, dataset: dataset.id, privacy: wanted, custody: "coordinator", accept_fidelity: acceptFidelity },
+      {
+        model: known.id,
+        dataset: dataset.id,
+        privacy: wanted,
+        custody: "coordinator",
+        accept_fidelity: acceptFidelity,
+      },
       { idempotencyKey: crypto.randomUUID() },
     );
   }
@@ -278,7 +296,11 @@ export function useNewJob() {
     submitting,
     problem,
     /** Why a mode cannot be had. */
-    impossible: impossibleModes(model.phase === "ready" ? model.thing : null, modelFile.current !== null, source.current),
+    impossible: impossibleModes(
+      model.phase === "ready" ? model.thing : null,
+      modelFile.current !== null,
+      source.current,
+    ),
     takeModelFile,
     takeEarlierModel,
     takeDataFile,
@@ -316,7 +338,9 @@ function bestMode(model: ModelResource, modelHere: boolean, data: Data): Mode | 
 
 function impossibleModes(model: ModelResource | null, modelHere: boolean, data: Data): Record<Mode, string | null> {
   const operators =
-    model && !model.encrypted.supported ? "This model has an operator that cannot run on encrypted data (see above)." : null;
+    model && !model.encrypted.supported
+      ? "This model has an operator that cannot run on encrypted data (see above)."
+      : null;
   const earlier =
     !modelHere || (data !== NO_DATA && !data.file)
       ? "For this, drop the model and the data as files: the key-holder is this browser."

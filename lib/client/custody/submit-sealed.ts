@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { CreateJob, JobResource, Plan } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import { Digest, type FileId } from "#lib/protocol/ids.ts";
+import { Digest, type FileId, type ModelId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../flux-client.ts";
 import type { Engine } from "./engine-caller.ts";
 import { type IngestSettings, type LocalPlan, type NamedFile, type OpenedInputs, sentFile } from "./engine-calls.ts";
@@ -10,6 +10,8 @@ import { type JobStore, knownFile, programBlob, type SealedState, saveState } fr
 
 export interface SealedRequest {
   readonly models: readonly NamedFile[];
+  /** The same models where the coordinator has them already, in their order; else they are uploaded. */
+  readonly modelIds?: readonly ModelId[];
   readonly dataset: NamedFile;
   readonly ingest: IngestSettings;
   /** What POST /jobs takes besides. */
@@ -85,20 +87,23 @@ export async function submitSealed(
   }
   await saveState(store, state);
   // The stages hold the programs now.
+  uploads.delete(local);
   for (const file of programs) await client.request("DELETE", `/files/${file}`);
   return { job, state };
 }
 
-async function uploadAll(client: FluxClient, { request, opened, local }: LocallyPlanned) {
-  const models = [];
-  for (const { name, content } of request.models) {
-    const file = await client.uploadFile(content, name, "model");
-    models.push((await client.createModel({ file_id: file.id })).id);
+/** What is on the server of a plan: one that is shown and then submitted is uploaded once. */
+const uploads = new WeakMap<LocalPlan, ReturnType<typeof upload>>();
+
+async function uploadAll(client: FluxClient, planned: LocallyPlanned) {
+  const { local, request, opened } = planned;
+  let uploading = uploads.get(local);
+  if (!uploading) {
+    uploading = upload(client, planned);
+    uploads.set(local, uploading);
+    uploading.catch(() => uploads.delete(local));
   }
-  const programs: FileId[] = [];
-  for (const [index, { bytes }] of local.programs.entries()) {
-    programs.push((await client.uploadFile(new Blob([bytes]), `program${index}.lanes`, "program")).id);
-  }
+  const { models, programs } = await uploading;
   const [first, ...others] = models;
   if (!first) throw new FluxError("invalid_request", "A job needs at least one model.");
   const job = {
@@ -115,6 +120,19 @@ async function uploadAll(client: FluxClient, { request, opened, local }: Locally
     },
   };
   return { job, programs };
+}
+
+async function upload(client: FluxClient, { request, local }: LocallyPlanned) {
+  const models: ModelId[] = [...(request.modelIds ?? [])];
+  for (const { name, content } of request.modelIds ? [] : request.models) {
+    const file = await client.uploadFile(content, name, "model");
+    models.push((await client.createModel({ file_id: file.id })).id);
+  }
+  const programs: FileId[] = [];
+  for (const [index, { bytes }] of local.programs.entries()) {
+    programs.push((await client.uploadFile(new Blob([bytes]), `program${index}.lanes`, "program")).id);
+  }
+  return { models, programs };
 }
 
 function ingestState({ columns, ...rest }: IngestSettings): SealedState["ingest"] {

@@ -3,9 +3,9 @@ import type { DatasetResource, ModelResource } from "#lib/protocol/api/uploads.t
 import type { DatasetDescription } from "#lib/protocol/datasets.ts";
 import type { DataChoices } from "./choices.ts";
 
-export type DataView = Pick<DatasetResource, "name" | "records" | "features" | "columns" | "preview" | "warnings">;
+export type DatasetView = Pick<DatasetResource, "name" | "records" | "features" | "columns" | "preview" | "warnings">;
 
-export function viewOfDescription(name: string, description: DatasetDescription): DataView {
+export function viewOfDescription(name: string, description: DatasetDescription): DatasetView {
   return {
     name,
     records: description.records,
@@ -29,8 +29,11 @@ const ID_NAMES = /^(id|name|key|uuid|record)$/i;
  * and ids, else one at an end of the table.
  * @returns null where nothing has to be guessed
  */
-export function guessRoles(model: ModelResource, data: DataView): DataChoices["roles"] | null {
-  const wanted = model.inputs.reduce((sum, { shape }) => sum + shape.slice(1).reduce((size, axis) => size * axis, 1), 0);
+export function guessRoles(model: ModelResource, data: DatasetView): DataChoices["roles"] | null {
+  const wanted = model.inputs.reduce(
+    (sum, { shape }) => sum + shape.slice(1).reduce((size, axis) => size * axis, 1),
+    0,
+  );
   const features = data.columns.filter(({ role, datatype }) => role === "feature" && datatype !== "tensor");
   const spare = features.length - wanted;
   if (wanted <= 0 || spare <= 0 || spare > 2 || data.columns.length !== features.length) return null;
@@ -38,8 +41,14 @@ export function guessRoles(model: ModelResource, data: DataView): DataChoices["r
   const take = (role: string, column: { readonly name: string } | undefined) => {
     if (column && roles[column.name] === undefined && Object.keys(roles).length < spare) roles[column.name] = role;
   };
-  take("label", features.find(({ name }) => LABEL_NAMES.test(name)));
-  take("id", features.find(({ name }) => ID_NAMES.test(name)));
+  take(
+    "label",
+    features.find(({ name }) => LABEL_NAMES.test(name)),
+  );
+  take(
+    "id",
+    features.find(({ name }) => ID_NAMES.test(name)),
+  );
   if (!Object.values(roles).includes("label")) take("label", features.at(-1));
   return Object.keys(roles).length === spare ? roles : null;
 }
