@@ -1,16 +1,14 @@
 /** What commands are given, read the same everywhere. */
-import { ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { type CreateJob, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { JobId } from "#lib/protocol/ids.ts";
+import type { DatasetOptions } from "./dataset-options.ts";
 import type { GlobalOptions } from "./settings.ts";
 
-export interface SubmitOptions extends GlobalOptions {
+export interface SubmitOptions extends GlobalOptions, DatasetOptions {
   readonly privacy: "encrypted" | "public";
   readonly custody: "submitter" | "coordinator";
-  readonly label?: string;
-  readonly id?: string;
-  readonly columns?: string;
-  readonly scale?: number;
+  readonly runtime?: CreateJob["runtime"];
   readonly name?: string;
   readonly minFidelity?: number;
   readonly acceptFidelity?: boolean;

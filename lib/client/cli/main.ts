@@ -1,7 +1,8 @@
 /** The command line: `npx flux …`. The SDK underneath; every failure is one line that says what to do. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { ResultFormat } from "#lib/protocol/api/jobs.ts";
+import { CreateJob, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
+import { fraction, withDatasetOptions } from "./dataset-options.ts";
 import { cancelJob, listJobs, showJob } from "./jobs.ts";
 import { say } from "./output.ts";
 
@@ -20,8 +21,7 @@ program
   .description("try an API key and keep it for this server")
   .action(async (_options, command: Command) => (await import("./login.ts")).login(command.optsWithGlobals()));
 
-program
-  .command("submit <model> <dataset>")
+withDatasetOptions(program.command("submit <model> <dataset>"))
   .description("upload, plan, run, and write the results to a file")
   .addOption(
     new Option("--privacy <privacy>", "who may see the data").choices(["encrypted", "public"]).default("encrypted"),
@@ -31,10 +31,11 @@ program
       .choices(["submitter", "coordinator"])
       .default("submitter"),
   )
-  .option("--label <column>", "the column that holds the right answers")
-  .option("--id <column>", "the column that names the records")
-  .option("--columns <names>", "features, in the order of the model's input, separated by commas")
-  .option("--scale <factor>", "the model reads value × factor; 1/255 for images stored 0..255", fraction)
+  .addOption(
+    new Option("--runtime <runtime>", "public jobs: with what donors run the model").choices(
+      CreateJob.shape.runtime.unwrap().options,
+    ),
+  )
   .option("--name <name>", "what the job is called")
   .option("--min-fidelity <share>", "least share of records with the plain model's answer", fraction)
   .option("--accept-fidelity", "run whatever the fidelity is")
@@ -44,6 +45,12 @@ program
   .addOption(format())
   .action(async (model: string, dataset: string, _options, command: Command) =>
     (await import("./submit.ts")).submit(model, dataset, command.optsWithGlobals()),
+  );
+
+withDatasetOptions(program.command("inspect <file>"))
+  .description("what a model or dataset file holds, and how it would be read; nothing leaves this machine")
+  .action(async (file: string, _options, command: Command) =>
+    (await import("./inspect.ts")).inspect(file, command.optsWithGlobals()),
   );
 
 program
@@ -98,16 +105,16 @@ try {
 } catch (error) {
   if (!isFluxError(error)) throw error;
   say(`flux: ${error.detail}`);
-  for (const { param, detail } of error.errors?.slice(1) ?? []) say(`  ${param}: ${detail}`);
+  for (const { param, detail } of error.errors?.slice(1) ?? []) {
+    if (!error.detail.includes(detail)) say(`  ${param}: ${detail}`);
+  }
+  if (error.code === "dataset_value") {
+    say(
+      "  Here: --one-hot column=a,b or --category column=a,b, --bool column=yes/no, --fill column=0, --ignore column;",
+    );
+    say("  `flux inspect DATASET` shows every column and what would be accepted.");
+  }
   process.exitCode = 1;
-}
-
-/** "0.5" or "1/255". */
-function fraction(text: string): number {
-  const [numerator, denominator = "1", ...rest] = text.split("/");
-  const value = Number(numerator) / Number(denominator);
-  if (rest.length > 0 || !Number.isFinite(value)) throw new InvalidArgumentError("a number like 0.5 or 1/255");
-  return value;
 }
 
 function count(text: string): number {

@@ -1,5 +1,6 @@
 /** What commands print: text for people on standard error, answers on standard output. */
 import type { JobResource, Plan } from "#lib/protocol/api/jobs.ts";
+import type { Recipe } from "#lib/protocol/api/recipe.ts";
 import type { DatasetResource, ModelResource, TensorInfo } from "#lib/protocol/api/uploads.ts";
 
 /** For people; never on standard output, which may be a file. */
@@ -17,11 +18,12 @@ export function printJson(value: unknown): void {
 }
 
 export function describeModel(model: ModelResource): string {
-  const shapes = (tensors: readonly TensorInfo[]) =>
-    tensors.map(
-      ({ name, datatype, shape }) => `${name} ${datatype} [${shape.map((n) => (n < 0 ? "any" : n)).join("×")}]`,
-    );
-  return `${model.name}: ${shapes(model.inputs).join(", ")} → ${shapes(model.outputs).join(", ")}`;
+  const shapes = (tensors: readonly TensorInfo[]) => tensors.map(shapeWords).join(", ");
+  return `${model.name}: ${shapes(model.inputs)} → ${shapes(model.outputs)}`;
+}
+
+export function shapeWords({ name, datatype, shape }: TensorInfo): string {
+  return `${name} ${datatype} [${shape.map((axis) => (axis < 0 ? "any" : axis)).join("×")}]`;
 }
 
 export function describeDataset(dataset: DatasetResource): string {
@@ -42,6 +44,9 @@ export function describePlan(plan: Plan): string[] {
       `per record: ${round(1000 * plan.core_seconds_per_record)} ms of donors' computing, ${round(plan.key_holder_ms_per_record)} ms of encrypting and decrypting, ${round(plan.plain_model_ms_per_record)} ms for the plain model here`,
     );
   }
+  if (plan.privacy === "public") {
+    for (const { runtime, why } of plan.runtimes) lines.push(`donors run it with ${runtime}: ${why}`);
+  }
   const seconds = plan.seconds_with_donors_online;
   lines.push(
     seconds === null
@@ -50,6 +55,26 @@ export function describePlan(plan: Plan): string[] {
     `donors see: ${plan.donors_see}`,
   );
   return lines;
+}
+
+/** Which part of the dataset feeds which input. */
+export function describeRecipe({ inputs, notes }: Recipe): string[] {
+  return [
+    ...inputs.map(({ input, array, columns, shape, scale, offset }) => {
+      const named = columns
+        ? ` (${columns.slice(0, 8).join(", ")}${columns.length > 8 ? `, … ${columns.length} in all` : ""})`
+        : "";
+      const affine = scale === 1 && offset === 0 ? "" : ` · ${entryWords(scale)} + ${entryWords(offset)}`;
+      return `${input} [${shape.join("×")}] ← ${array}${named}${affine}`;
+    }),
+    ...notes.map((note) => `note: ${note}`),
+  ];
+}
+
+function entryWords(entries: number | readonly number[]): string {
+  const numbers = typeof entries === "number" ? [entries] : [...new Set(entries)];
+  const shown = numbers.slice(0, 3).map((number) => String(Number(number.toPrecision(6))));
+  return numbers.length === 1 ? shown.join("") : `[${shown.join(", ")}${numbers.length > 3 ? ", …" : ""}]`;
 }
 
 export function describeJob(job: JobResource): string[] {

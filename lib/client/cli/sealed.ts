@@ -18,11 +18,13 @@ import { loadState, type SealedState } from "../custody/stores.ts";
 import { planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
 import type { FluxClient } from "../flux-client.ts";
 import { formatOf, type SubmitOptions } from "./arguments.ts";
+import { readDatasetOptions } from "./dataset-options.ts";
 import { describePlan, print, printJson, say } from "./output.ts";
 import { bar, progressLine } from "./progress.ts";
 import { type Connection, connect, type GlobalOptions } from "./settings.ts";
 
 export async function submitFromHere(modelPath: string, datasetPath: string, options: SubmitOptions): Promise<void> {
+  const { ingest, inputs } = await readDatasetOptions(options);
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
   await using engine = closing(await openEngine());
@@ -33,13 +35,9 @@ export async function submitFromHere(modelPath: string, datasetPath: string, opt
     {
       models: [await sourceFile(modelPath)],
       dataset: await sourceFile(datasetPath),
-      ingest: {
-        ...(options.label === undefined ? {} : { labelColumn: options.label }),
-        ...(options.id === undefined ? {} : { idColumn: options.id }),
-        ...(options.columns === undefined ? {} : { columns: options.columns.split(",") }),
-        ...(options.scale === undefined ? {} : { preprocessing: { version: 1, scale: options.scale } }),
-      },
+      ingest,
       options: {
+        inputs: [...inputs],
         ...(options.name === undefined ? {} : { name: options.name }),
         ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
         ...(options.acceptFidelity ? { accept_fidelity: true } : {}),

@@ -7,7 +7,8 @@ import type { FilePurpose } from "#lib/protocol/api/uploads.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { FluxClient } from "../flux-client.ts";
 import { formatOf, type SubmitOptions } from "./arguments.ts";
-import { describeDataset, describeModel, describePlan, print, printJson, say } from "./output.ts";
+import { readDatasetOptions } from "./dataset-options.ts";
+import { describeDataset, describeModel, describePlan, describeRecipe, print, printJson, say } from "./output.ts";
 import { bar, jobLine, progressLine } from "./progress.ts";
 import { writeResults } from "./results.ts";
 import { connect } from "./settings.ts";
@@ -16,6 +17,8 @@ export async function submit(modelPath: string, datasetPath: string, options: Su
   if (options.privacy === "encrypted" && options.custody === "submitter") {
     return (await import("./sealed.ts")).submitFromHere(modelPath, datasetPath, options);
   }
+  const { ingest, inputs } = await readDatasetOptions(options);
+  const { labelColumn, idColumn, columns, ...rest } = ingest;
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
   const modelFile = await upload(client, modelPath, "model");
@@ -24,10 +27,10 @@ export async function submit(modelPath: string, datasetPath: string, options: Su
   const dataFile = await upload(client, datasetPath, "dataset");
   const dataset = await client.createDataset({
     file_id: dataFile.id,
-    ...(options.label === undefined ? {} : { label_column: options.label }),
-    ...(options.id === undefined ? {} : { id_column: options.id }),
-    ...(options.columns === undefined ? {} : { columns: options.columns.split(",") }),
-    ...(options.scale === undefined ? {} : { scale: options.scale }),
+    ...(labelColumn === undefined ? {} : { label_column: labelColumn }),
+    ...(idColumn === undefined ? {} : { id_column: idColumn }),
+    ...(columns === undefined ? {} : { columns: [...columns] }),
+    ...rest,
   });
   say(describeDataset(dataset));
   for (const warning of dataset.warnings) say(`note: ${warning}`);
@@ -36,18 +39,21 @@ export async function submit(modelPath: string, datasetPath: string, options: Su
     model: model.id,
     dataset: dataset.id,
     privacy: options.privacy,
+    inputs: [...inputs],
+    ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
     ...(options.acceptFidelity ? { accept_fidelity: true } : {}),
   } satisfies Partial<CreateJob>;
   if (options.dryRun) {
-    const { plan } = await client.planJob(request);
+    const { plan, recipe } = await client.planJob(request);
     if (options.json) printJson(plan);
-    else for (const line of describePlan(plan)) print(line);
+    else for (const line of [...(recipe ? describeRecipe(recipe) : []), ...describePlan(plan)]) print(line);
     return;
   }
   if (options.privacy === "encrypted") say("Planning: compiling the model and rehearsing it on encrypted records…");
   const job = await client.createJob(request, { idempotencyKey: crypto.randomUUID() });
+  if (job.recipe) for (const line of describeRecipe(job.recipe)) say(line);
   if (job.plan) for (const line of describePlan(job.plan)) say(line);
   say(`${url}${job.urls.page}`);
   if (!options.watch) {

@@ -1,6 +1,7 @@
 /** Task: reads an uploaded model and answers its format, its form, and whether encrypted jobs can run it. */
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { encryptedSupport } from "#lib/lanes/compile/encryptable.ts";
 import { type LoadedModel, loadModel } from "#lib/model/load.ts";
 import type { OnnxPort } from "#lib/model/onnx/inspect.ts";
 import { tensorInfo } from "#lib/model/tensor-info.ts";
@@ -42,9 +43,7 @@ await serveTask(async (raw): Promise<Inspected> => {
       outputs: ports.outputs.map(tensorInfo),
       operators: model.operators.map(({ op, count }) => ({ operator: op, count })),
       weights_bytes: model.weightsBytes,
-      encrypted: isFluxError(model.graph)
-        ? { supported: false, reasons: [model.graph.detail] }
-        : { supported: true, reasons: [] },
+      encrypted: encryptedSupport(model.graph),
     },
     onnx: model.format === "onnx" ? null : model.onnx,
     tfjs: model.tfjs,

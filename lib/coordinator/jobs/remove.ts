@@ -6,6 +6,7 @@ import type { JobRecord } from "#lib/storage/records.ts";
 import type { Store } from "#lib/storage/store.ts";
 import { removeJobFiles } from "../encrypted/job-file.ts";
 import { isEnded } from "./lifecycle.ts";
+import { removeRecipe } from "./recipe.ts";
 import { outputsFolder } from "./results.ts";
 
 export interface JobRemoval {
@@ -24,6 +25,7 @@ export async function removeJob({ store, blobs, objects }: JobRemoval, job: JobR
   await store.jobs.remove(job.tenantId, job.id);
   await objects.removeAll(outputsFolder(job.id));
   await removeJobFiles(objects, job.id);
+  await removeRecipe(objects, job.id);
   for (const { id } of stages) await objects.removeAll(ObjectName.parse(`results/${id}`));
   for (const digest of digests) if (!(await store.files.refersTo(digest))) await blobs.remove(digest);
 }

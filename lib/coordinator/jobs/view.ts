@@ -1,5 +1,6 @@
 /** A job as its submitter sees it: counts, what it waits for in words, and when it should be done. */
 import type { JobResource, JobStatus } from "#lib/protocol/api/jobs.ts";
+import type { Recipe } from "#lib/protocol/api/recipe.ts";
 import type { JobRecord } from "#lib/storage/records.ts";
 import type { JobProgress } from "#lib/storage/store.ts";
 import type { LiveWork } from "../work.ts";
@@ -8,6 +9,7 @@ export interface JobFacts {
   readonly job: JobRecord;
   readonly progress: JobProgress;
   readonly records: number;
+  readonly recipe: Recipe | null;
   /** Null when the dispatcher does not hold the job. */
   readonly live: LiveWork | null;
   readonly donorsOnline: number;
@@ -47,6 +49,7 @@ export function jobResource(facts: JobFacts): JobResource {
     why: why(facts),
     error: job.error,
     plan: job.plan,
+    recipe: facts.recipe,
     report: job.report,
     metadata: job.request.metadata,
     urls: { self, results: `${self}/results`, events: `${self}/events`, page: `/dashboard/jobs/${job.id}` },

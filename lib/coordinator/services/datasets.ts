@@ -113,6 +113,7 @@ function datasetResource(record: DatasetRecord): DatasetResource {
     features: description.arrays.map(({ name, dtype, shape }) => ({ name, datatype: dtype, shape: [-1, ...shape] })),
     columns: description.columns,
     preview: description.preview.slice(0, 5),
+    preprocessing: description.preprocessing,
     warnings: description.warnings,
     created_at: new Date(record.createdAtMs).toISOString(),
   };

@@ -2,6 +2,7 @@
 import { openDataset } from "#lib/dataset/reader.ts";
 import { type ResultChunk, type ResultFile, type ResultSource, resultFile } from "#lib/dataset/results/index.ts";
 import type { CreateJob, DryRun, JobReport, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import type { Recipe } from "#lib/protocol/api/recipe.ts";
 import { viewOf } from "#lib/protocol/decode.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
@@ -24,6 +25,7 @@ import { type PublicPlanning, planPublic } from "../jobs/plan-public.ts";
 import { planSealedJob, type SealedPlanning } from "../jobs/plan-sealed.ts";
 import type { ModelProbe } from "../jobs/probe.ts";
 import { RecentPlans } from "../jobs/recent-plans.ts";
+import { readRecipe, recipeOf, writeRecipe } from "../jobs/recipe.ts";
 import { removeJob } from "../jobs/remove.ts";
 import { jobReport } from "../jobs/report.ts";
 import { assembleEncrypted, assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
@@ -102,10 +104,14 @@ export class JobService {
     const ingredients = await this.#ingredients(caller.tenantId, request);
     refuseWhatIsNotOffered(request);
     if (request.webhook !== undefined) this.#options.checkWebhook(request.webhook);
+    const { models, dataset } = ingredients;
+    const { store, objects } = this.#options;
+    const recipe = dataset && (await recipeOf(store, request, models, dataset));
     const planning = this.#planFor(caller.tenantId, request, ingredients);
     const planned = request.dry_run ? await planning : await atMost(PLANNING_MS, planning);
-    if (request.dry_run && planned) return { object: "plan", plan: planned.plan };
+    if (request.dry_run && planned) return { object: "plan", plan: planned.plan, recipe };
     const job = await this.#insert(caller, request, ingredients);
+    if (recipe) await writeRecipe(objects, job.id, recipe);
     if (planned) await this.#queue(job, planned);
     else this.lifecycle.background(job.id, async () => this.#queue(job, await planning));
     return this.get(caller, job.id);
@@ -171,6 +177,12 @@ export class JobService {
   }
 
   async get(caller: Identity, id: JobId): Promise<JobResource> {
+    const job = await this.#options.store.jobs.get(caller.tenantId, id);
+    return this.#resource(job, await readRecipe(this.#options.objects, id));
+  }
+
+  /** As events say it, some times a second: without the recipe, which never changes. */
+  async current(caller: Identity, id: JobId): Promise<JobResource> {
     return this.#resource(await this.#options.store.jobs.get(caller.tenantId, id));
   }
 
@@ -222,11 +234,12 @@ export class JobService {
     return store.jobEvents.after(id, afterId, 1000);
   }
 
-  async #resource(job: JobRecord): Promise<JobResource> {
+  async #resource(job: JobRecord, recipe: Recipe | null = null): Promise<JobResource> {
     const { store, queue } = this.#options;
     const live = isEnded(job.status) ? undefined : queue.progress(job.id);
     return jobResource({
       job,
+      recipe,
       live: live ?? null,
       progress: live ?? (await store.jobs.progress(job.id)),
       records: job.request.sealed?.records ?? (await this.#datasetOf(job)).records,
@@ -341,7 +354,8 @@ export class JobService {
         };
       }
     };
-    return { records, outputs, idName: dataset.description.id?.name ?? null, chunks };
+    const recipe = await readRecipe(objects, job.id);
+    return { records, outputs, idName: dataset.description.id?.name ?? null, ...(recipe ? { recipe } : {}), chunks };
   }
 }
 

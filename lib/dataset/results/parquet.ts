@@ -29,7 +29,10 @@ export async function* parquetResults(source: ResultSource): AsyncGenerator<Uint
     writer,
     schema: schemaOf(source),
     codec: "UNCOMPRESSED",
-    kvMetadata: [{ key: "flux.outputs", value: JSON.stringify(source.outputs) }],
+    kvMetadata: [
+      { key: "flux.outputs", value: JSON.stringify(source.outputs) },
+      ...(source.recipe ? [{ key: "flux.recipe", value: JSON.stringify(source.recipe) }] : []),
+    ],
     createdBy: "flux",
   });
   for await (const chunk of source.chunks()) {

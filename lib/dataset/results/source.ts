@@ -1,4 +1,5 @@
 /** Results as they leave Flux: one row of outputs per record, in dataset order, with the dataset's id column. */
+import type { Recipe } from "../../protocol/api/recipe.ts";
 import type { RecordTensor } from "../../protocol/tensors.ts";
 
 export interface ResultChunk {
@@ -16,6 +17,8 @@ export interface ResultSource {
   readonly outputs: readonly RecordTensor[];
   /** Name of the id column; null where there is none. */
   readonly idName: string | null;
+  /** What the results were made of; written where the format has a place for it (JSON, Parquet). */
+  readonly recipe?: Recipe;
   /** In record order, without gaps; some thousand records each. Can be called again. */
   chunks(): AsyncIterable<ResultChunk>;
 }

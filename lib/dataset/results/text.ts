@@ -4,11 +4,12 @@ import { chunkRecords, type ResultChunk, type ResultSource } from "./source.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** `{"outputs": […], "records": [{"record", "id"?, "outputs": {name: nested values}}]}`. */
+/** `{"recipe"?, "outputs": […], "records": [{"record", "id"?, "outputs": {name: nested values}}]}`. */
 export async function* jsonResults(source: ResultSource): AsyncGenerator<Bytes> {
   const encoder = new TextEncoder();
   const outputs = source.outputs.map(({ name, dtype, shape }) => ({ name, datatype: dtype, shape }));
-  yield encoder.encode(`{"object":"results","outputs":${JSON.stringify(outputs)},"records":[`);
+  const recipe = source.recipe ? `"recipe":${JSON.stringify(source.recipe)},` : "";
+  yield encoder.encode(`{"object":"results",${recipe}"outputs":${JSON.stringify(outputs)},"records":[`);
   let separator = "\n";
   for await (const chunk of source.chunks()) {
     const rows = objects(source, chunk);

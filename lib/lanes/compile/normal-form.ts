@@ -32,6 +32,7 @@ import {
   withBatch,
 } from "#lib/model/graph.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
+import { HEAVY, NEVER_ENCRYPTED, valuesWithHeavyWorkAfter } from "./encryptable.ts";
 import { addForms, type Forms, scaleRows, selectRows, unitForms } from "./forms.ts";
 import { LayerStack, type NormalForm } from "./layers.ts";
 import { averagePoolMap, convMap, gemmMap, matMulMap, reduceMap } from "./linear-maps.ts";
@@ -66,16 +67,6 @@ export interface Samples {
 export function normalize(graph: Graph, samples: Samples): NormalizedGraph {
   return new Normalizer(graph, samples).run();
 }
-
-/** Work that repays encryption; what comes after the last of these is the tail. */
-const HEAVY: ReadonlySet<GraphNode["op"]> = new Set([
-  "conv",
-  "matMul",
-  "gemm",
-  "averagePool",
-  "reduceMean",
-  "reduceSum",
-]);
 
 /** Smooth enough for a quadratic to follow over the range that occurs; the fidelity report tells how well. */
 const FITTABLE: ReadonlySet<UnaryOp> = new Set([
@@ -151,6 +142,8 @@ class Normalizer {
 
   /** The node on forms; undefined leaves it to the tail (allowed only where `tailAllowed`). */
   private encrypted(node: GraphNode, inputs: readonly Value[], shape: Shape, tailAllowed: boolean): Value | undefined {
+    const refusal = NEVER_ENCRYPTED[node.op];
+    if (refusal) throw new Unencryptable(refusal.why, refusal.remedy);
     switch (node.op) {
       case "conv":
       case "gemm":
@@ -183,21 +176,6 @@ class Normalizer {
           return inputs[0];
         }
         throw new Unencryptable("rounding is not a polynomial", "Remove the cast to an integer type.");
-      case "maxPool":
-        throw new Unencryptable(
-          "a maximum needs comparisons",
-          "Replace it by AveragePool (or a strided convolution) and fine-tune the model, or submit the job with privacy: public.",
-        );
-      case "softmax":
-      case "logSoftmax":
-      case "argMax":
-      case "reduceMax":
-      case "reduceMin":
-      case "reduceProd":
-        throw new Unencryptable(
-          "it compares or normalises values of one record",
-          "Move it behind the last weighted layer, where the key-holder computes it, or submit the job with privacy: public.",
-        );
       default:
         if (isUnary(node)) return this.unary(node, forms(inputs[0]!), tailAllowed);
         return undefined;
@@ -410,13 +388,4 @@ class Normalizer {
     };
     return { normal, tail, fitted: this.quadratics.fitted };
   }
-}
-
-/** Values that a later heavy operator depends on. */
-function valuesWithHeavyWorkAfter(graph: Graph): ReadonlySet<ValueId> {
-  const before = new Set<ValueId>();
-  for (const node of graph.nodes.toReversed()) {
-    if (HEAVY.has(node.op) || before.has(node.output)) for (const id of inputsOf(node)) before.add(id);
-  }
-  return before;
 }

@@ -5,6 +5,7 @@ import { DatasetId, GroupId, JobId, ModelId } from "../ids.ts";
 import { UPLOAD_LIMITS } from "../limits.ts";
 import { Timestamp } from "./common.ts";
 import { SealedJob } from "./custody.ts";
+import { Recipe } from "./recipe.ts";
 import { ModelRuntime } from "./uploads.ts";
 import { WebhookEvents, WebhookUrl } from "./webhooks.ts";
 
@@ -200,6 +201,8 @@ export const JobResource = z
     why: z.string(),
     error: z.object({ code: z.string(), detail: z.string() }).nullable(),
     plan: Plan.nullable(),
+    /** Null in lists and in events, and in the submitter's custody, which keeps it at home. */
+    recipe: Recipe.nullable(),
     /** Of completed encrypted jobs. */
     report: JobReport.nullable(),
     metadata: z.record(z.string(), z.string()),
@@ -209,7 +212,9 @@ export const JobResource = z
 export type JobResource = z.infer<typeof JobResource>;
 
 /** What `dry_run` answers; nothing is kept. */
-export const DryRun = z.object({ object: z.literal("plan"), plan: Plan }).meta({ id: "DryRun" });
+export const DryRun = z
+  .object({ object: z.literal("plan"), plan: Plan, recipe: Recipe.nullable() })
+  .meta({ id: "DryRun" });
 export type DryRun = z.infer<typeof DryRun>;
 
 export const ResultFormat = z.enum(["json", "csv", "jsonl", "npy", "parquet"]);

@@ -91,6 +91,8 @@ export const DatasetResource = z
     features: z.array(TensorInfo),
     columns: z.array(ColumnInfo),
     preview: z.array(PreviewRecord).max(5),
+    /** As stated, completed by what was understood from the file. */
+    preprocessing: Preprocessing,
     warnings: z.array(z.string()),
     created_at: Timestamp,
   })

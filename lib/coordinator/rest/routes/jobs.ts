@@ -121,7 +121,7 @@ export function jobRoutes({ jobs, jobWork, jobRecords }: JobServices): Route[] {
         return {
           headers: { "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" },
           stream: jobEventStream({
-            current: () => jobs.get(caller, params.job),
+            current: () => jobs.current(caller, params.job),
             eventsAfter: (id) => jobs.events(caller, params.job, id),
             watch: (listener) => jobs.lifecycle.watch(params.job, listener),
             signal,
