@@ -9,17 +9,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "@playwright/test";
-import * as ort from "onnxruntime-web/wasm";
-import { z } from "zod";
 import { FluxClient } from "#lib/client/flux-client.ts";
 import { type HeadlessDonors, launchHeadlessDonors } from "#lib/client/headless-donors.ts";
+import { best, CLASSES, firstImages, MNIST, npy, parseRows, peakMegabytes, plainLogits } from "../support/mnist.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const MNIST = join(ROOT, "../shared/data/mnist");
-const PIXELS = 28 * 28;
-const CLASSES = 10;
-const Row = z.object({ record: z.number(), outputs: z.object({ logits: z.array(z.number()).length(CLASSES) }) });
 
 test.skip(!existsSync(MNIST), "the shared digits (../shared/data/mnist) are not here");
 
@@ -78,6 +73,10 @@ test("4,096 encrypted digits come back with the plain model's answers", async ()
     `encrypted MNIST: ${((100 * same) / records).toFixed(2)} % same answers, ${(wallMs / 1000).toFixed(1)} s from submit to results, ` +
       `coordinator's peak memory ${peakMegabytes(server.pid)} MB`,
   );
+  const { audits, fidelity } = done.report ?? { audits: null, fidelity: null };
+  console.log(
+    `report: ${JSON.stringify(fidelity)}; audits ${audits?.lanes} lanes, ${audits?.cpu_seconds.toFixed(2)} CPU s against ${audits?.donor_seconds.toFixed(1)} s of donors' computing`,
+  );
   expect(same / records).toBeGreaterThanOrEqual(0.998);
 });
 
@@ -87,54 +86,4 @@ function readmeSnippet(name: string): string {
   const block = new RegExp(`<!-- ${name} -->\\s*\`\`\`bash\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1];
   if (!block) throw new Error(`README has no block "${name}"`);
   return block;
-}
-
-async function firstImages(records: number): Promise<Uint8Array> {
-  const file = await readFile(join(MNIST, "images.npy"));
-  const start = 10 + file.readUInt16LE(8);
-  return file.subarray(start, start + records * PIXELS);
-}
-
-function npy(images: Uint8Array, records: number): Uint8Array<ArrayBuffer> {
-  const literal = `{'descr': '|u1', 'fortran_order': False, 'shape': (${records}, 28, 28), }`;
-  const bytes = new Uint8Array(128 + images.length);
-  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]);
-  bytes.set(new TextEncoder().encode(`${literal.padEnd(117)}\n`), 10);
-  bytes.set(images, 128);
-  return bytes;
-}
-
-function parseRows(jsonl: string, records: number): number[][] {
-  const rows = jsonl
-    .trimEnd()
-    .split("\n")
-    .map((line) => Row.parse(JSON.parse(line)));
-  expect(rows.map(({ record }) => record)).toEqual(Array.from({ length: records }, (_, i) => i));
-  return rows.map(({ outputs }) => outputs.logits);
-}
-
-async function plainLogits(model: string, images: Uint8Array, records: number): Promise<Float32Array> {
-  ort.env.wasm.numThreads = 1;
-  const session = await ort.InferenceSession.create(await readFile(model));
-  const input = Float32Array.from(images, (value) => value * (1 / 255));
-  const results = await session.run({
-    [session.inputNames[0]!]: new ort.Tensor("float32", input, [records, 1, 28, 28]),
-  });
-  return results[session.outputNames[0]!]!.data as Float32Array;
-}
-
-function best(row: ArrayLike<number>): number {
-  let top = 0;
-  for (let i = 1; i < row.length; i++) if (row[i]! > row[top]!) top = i;
-  return top;
-}
-
-/** The kernel's high-water mark of the process's memory; 0 where it does not tell. */
-function peakMegabytes(pid: number): number {
-  try {
-    const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return Math.round(Number(peak ?? 0) / 1024);
-  } catch {
-    return 0;
-  }
 }

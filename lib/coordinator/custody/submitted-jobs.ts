@@ -443,7 +443,9 @@ export class SubmittedJobs {
     const { store, objects, budget } = this.#options;
     const stages = await store.stages.ofJob(jobId);
     const [first] = stages;
-    if (!first) throw new FluxError("conflict", "The job has no work yet: look at its status.");
+    if (!first || stages.length < first.definition.stages) {
+      throw new FluxError("conflict", "The job is still being made: ask again in a moment.");
+    }
     const source = laneSourceOf(first);
     const running: Running = {
       jobId,
