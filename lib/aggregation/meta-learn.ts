@@ -6,7 +6,7 @@ import { type AggregationSet, selectRecords } from "./aggregation-set.ts";
 import { SHARED_PARAMETERS } from "./meta-model.ts";
 import { type Random, shuffled } from "./random.ts";
 import { gatherRows } from "./rows.ts";
-import { type Prior, trainMetaModel } from "./train.ts";
+import { type Prior, trainMetaModel, USUAL_PENALTIES } from "./train.ts";
 
 /** An earlier job's labelled records. All of `set`'s records are labelled. */
 export interface EarlierJob {
@@ -44,7 +44,7 @@ export function metaLearn(
     const trained = trainMetaModel(selectRecords(job.set, chosen), targets, {
       prior: { version, shared },
       steps: innerSteps,
-      sharedPenalty: 0.02,
+      penalties: { ...USUAL_PENALTIES, shared: 0.02, temperature: 0.02 },
     });
     const epsilon = stepSize * (1 - i / iterations);
     for (let p = 0; p < SHARED_PARAMETERS; p++) shared[p]! += epsilon * (trained.parameters[p]! - shared[p]!);

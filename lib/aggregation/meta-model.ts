@@ -5,14 +5,16 @@
  *     score_i  = w2·tanh(W1·f_i + b1) + trust[member_i]
  *     a        = softmax(score)
  *     u_c      = λ·Σ a_i·log p_ic + (1−λ)·log Σ a_i·p_ic        logarithmic and linear opinion pools, mixed
- *     log p_c  = log softmax(τ·u + bias)_c
+ *     v_c      = Σ_i Σ_k p_ik·evidence[member_i][k][c]           what a member's "k" says about class c, beyond what it claims
+ *     log p_c  = log softmax(τ·u + bias + v)_c
  *
- * With even weights, λ = 0, τ = 1 and no bias this is the mean: the learned reducer contains the simple one. It does not
- * depend on the order or number of segments, and nothing in the shared part depends on the number of classes, so that
- * part transfers between jobs. Regression: y_c = Σ a_i·v_ic + bias_c.
+ * With even weights, λ = 0, τ = 1, no bias and no evidence this is the mean: the learned reducer contains the simple one. It does
+ * not depend on the order of segments, and nothing in the shared part depends on the number of classes, so that part transfers
+ * between jobs; trust, bias and evidence are the job's own. Evidence is what repairs a member whose classes are numbered
+ * differently, or a tile that takes every 9 for a 4. Regression: y_c = Σ a_i·v_ic + bias_c.
  *
  * Sources: opinion pools — Genest & Zidek, Statistical Science 1986; attention pooling — Ilse et al., ICML 2018;
- * temperature — Guo et al., ICML 2017.
+ * temperature — Guo et al., ICML 2017; evidence — stacked generalization, Wolpert, Neural Networks 1992.
  */
 import { type AggregationSet, logSumExp, type Task } from "./aggregation-set.ts";
 import { FEATURE_COUNT, segmentFeatures } from "./segment-features.ts";
@@ -28,8 +30,21 @@ export function layoutOf(members: number, classes: number) {
   const logTau = mix + 1;
   const trust = logTau + 1;
   const bias = trust + members;
-  return { w1, b1, w2, mix, logTau, trust, bias, total: bias + classes };
+  const evidence = bias + classes;
+  return { w1, b1, w2, mix, logTau, trust, bias, evidence, total: evidence + evidenceSize(members, classes) };
 }
+
+/** More than this and no number of labels would fill it: very many classes or positions go without. */
+const EVIDENCE_MAX = 40_000;
+
+/** `[members, classes, classes]`, or nothing. */
+function evidenceSize(members: number, classes: number): number {
+  const size = members * classes * classes;
+  return size <= EVIDENCE_MAX ? size : 0;
+}
+
+/** Probabilities below it move nothing that could be seen; skipping them halves the work. */
+const LEAST_EVIDENCE = 1e-3;
 
 /** Parameters that transfer between jobs: the scorer, λ and τ. */
 export const SHARED_PARAMETERS = layoutOf(0, 0).trust;
@@ -176,6 +191,17 @@ function forward(model: MetaModel, prepared: PreparedSet, record: number, scratc
     pooled[c] = lambda * geometric[c]! + (1 - lambda) * Math.log(arithmetic[c]!);
     answer[c] = tau * pooled[c]! + parameters[at.bias + c]!;
   }
+  if (at.total > at.evidence) {
+    for (let i = 0; i < count; i++) {
+      const own = at.evidence + set.member[first + i]! * classes * classes;
+      for (let k = 0; k < classes; k++) {
+        const p = probabilities[(first + i) * classes + k]!;
+        if (p < LEAST_EVIDENCE) continue;
+        const row = own + k * classes;
+        for (let c = 0; c < classes; c++) answer[c]! += p * parameters[row + c]!;
+      }
+    }
+  }
   const total = logSumExp(answer);
   for (let c = 0; c < classes; c++) answer[c]! -= total;
 }
@@ -227,6 +253,18 @@ function backward(
     if (classification) {
       gradient[at.logTau]! += d * tau * pooled[c]!;
       gradient[at.mix]! += d * tau * (geometric[c]! - Math.log(arithmetic[c]!)) * lambda * (1 - lambda);
+    }
+  }
+
+  if (classification && at.total > at.evidence) {
+    for (let i = 0; i < count; i++) {
+      const own = at.evidence + set.member[first + i]! * classes * classes;
+      for (let k = 0; k < classes; k++) {
+        const p = probabilities[(first + i) * classes + k]!;
+        if (p < LEAST_EVIDENCE) continue;
+        const row = own + k * classes;
+        for (let c = 0; c < classes; c++) gradient[row + c]! += p * answerGradient[c]!;
+      }
     }
   }
 

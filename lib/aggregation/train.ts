@@ -26,11 +26,27 @@ export interface TrainOptions {
   readonly prior: Prior;
   readonly steps?: number;
   readonly learningRate?: number;
-  /** Penalties, in units of labelled records. */
-  readonly sharedPenalty?: number;
-  readonly trustPenalty?: number;
-  readonly biasPenalty?: number;
+  readonly penalties?: Penalties;
 }
+
+/** How strongly each part is pulled to its start, in units of labelled records; infinite: it stays there. */
+export interface Penalties {
+  /** Scorer and pool, to the prior. */
+  readonly shared: number;
+  /** Temperature, to the prior. */
+  readonly temperature: number;
+  readonly trust: number;
+  readonly bias: number;
+  readonly evidence: number;
+}
+
+export const USUAL_PENALTIES: Penalties = {
+  shared: 0.5,
+  temperature: 0.5,
+  trust: 0.25,
+  bias: 2,
+  evidence: Number.POSITIVE_INFINITY,
+};
 
 /** Even weights and a half-and-half pool: small random features of the scorer, no opinion yet. */
 export function freshPrior(seed = 1): Prior {
@@ -52,7 +68,7 @@ export function modelFromPrior(prior: Prior, set: Pick<AggregationSet, "task" | 
  * Trains on every record of the set. @param targets as in `lossAndGradient`
  */
 export function trainMetaModel(set: AggregationSet, targets: ArrayLike<number>, options: TrainOptions): MetaModel {
-  const { steps = 200, learningRate = 0.05, sharedPenalty = 0.5, trustPenalty = 0.25, biasPenalty = 2 } = options;
+  const { steps = 200, learningRate = 0.05, penalties = USUAL_PENALTIES } = options;
   const scaled = set.task === "regression" ? scaleFor(set, targets) : null;
   const data = scaled?.set ?? set;
   const goal = scaled?.targets ?? targets;
@@ -65,13 +81,20 @@ export function trainMetaModel(set: AggregationSet, targets: ArrayLike<number>, 
   const gradient = new Float64Array(parameters.length);
   const first = new Float64Array(parameters.length);
   const second = new Float64Array(parameters.length);
+  const penaltyOf = Float64Array.from(parameters, (_, i) => {
+    if (i >= at.evidence) return penalties.evidence;
+    if (i >= at.bias) return penalties.bias;
+    if (i >= at.trust) return penalties.trust;
+    return i === at.logTau ? penalties.temperature : penalties.shared;
+  });
 
   for (let step = 1; step <= steps; step++) {
     lossAndGradient(model, prepared, goal, gradient, scratch);
     const rate = learningRate * (0.02 + 0.98 * 0.5 * (1 + Math.cos((Math.PI * step) / steps)));
     for (let i = 0; i < parameters.length; i++) {
+      const penalty = penaltyOf[i]!;
+      if (penalty === Number.POSITIVE_INFINITY) continue;
       const centre = i < SHARED_PARAMETERS ? options.prior.shared[i]! : 0;
-      const penalty = i < SHARED_PARAMETERS ? sharedPenalty : i < at.bias ? trustPenalty : biasPenalty;
       const g = gradient[i]! + (penalty / data.records) * (parameters[i]! - centre);
       first[i] = 0.9 * first[i]! + 0.1 * g;
       second[i] = 0.999 * second[i]! + 0.001 * g * g;
