@@ -8,6 +8,7 @@
  */
 import { FluxError } from "#lib/protocol/errors.ts";
 import { type AggregationSet, selectRecords } from "./aggregation-set.ts";
+import { fitLearned } from "./fit-learned.ts";
 import { applyMetaModel, type MetaModel } from "./meta-model.ts";
 import {
   type ClassificationScore,
@@ -20,7 +21,7 @@ import {
 import { seeded, shuffled } from "./random.ts";
 import { gatherRows, scatterRows } from "./rows.ts";
 import { argmax, reduceSimple, type SimpleReducer, singleMember } from "./simple-reducers.ts";
-import { type Prior, trainMetaModel } from "./train.ts";
+import type { Prior } from "./train.ts";
 
 export type ReducerName = SimpleReducer | "best-single" | "learned";
 
@@ -63,7 +64,9 @@ export interface FittedAggregation {
 /** Fewer than this and folds say nothing. */
 export const LABELS_MIN = 16;
 
+/** Of a single segment all of them are the same. */
 const SIMPLE: readonly SimpleReducer[] = ["mean", "vote", "max"];
+const ONLY_SEGMENT: readonly SimpleReducer[] = ["concat"];
 
 /**
  * @param seed of the folds
@@ -86,8 +89,11 @@ export function chooseReducer(
     );
   }
   const known = selectRecords(set, labels.records);
-  const heldOut = new Map<ReducerName, Float64Array>(SIMPLE.map((reducer) => [reducer, reduceSimple(known, reducer)]));
-  heldOut.set("best-single", new Float64Array(labelled * set.classes));
+  const several = set.members > 1;
+  const heldOut = new Map<ReducerName, Float64Array>(
+    (several ? SIMPLE : ONLY_SEGMENT).map((reducer) => [reducer, reduceSimple(known, reducer)]),
+  );
+  if (several) heldOut.set("best-single", new Float64Array(labelled * set.classes));
   heldOut.set("learned", new Float64Array(labelled * set.classes));
   const baseline = new Float64Array(labelled);
 
@@ -98,10 +104,10 @@ export function chooseReducer(
     const trainSet = selectRecords(known, train);
     const trainTargets = gatherRows(labels.targets, train, targetWidth(set));
     const testSet = selectRecords(known, test);
-    const model = trainMetaModel(trainSet, trainTargets, { prior });
+    const model = fitLearned(trainSet, trainTargets, prior, seed + fold);
     scatterRows(applyMetaModel(model, testSet).outputs, test, set.classes, heldOut.get("learned")!);
-    const best = bestMember(trainSet, trainTargets);
-    scatterRows(singleMember(testSet, best), test, set.classes, heldOut.get("best-single")!);
+    const single = heldOut.get("best-single");
+    if (single) scatterRows(singleMember(testSet, bestMember(trainSet, trainTargets)), test, set.classes, single);
     scatterRows(
       baselineLosses(set, trainTargets, gatherRows(labels.targets, test, targetWidth(set))),
       test,
@@ -111,15 +117,7 @@ export function chooseReducer(
   }
 
   const losses = new Map([...heldOut].map(([name, outputs]) => [name, lossesOf(set, outputs, labels.targets)]));
-  const candidates = [...heldOut].map(([reducer, outputs]): CandidateScore => {
-    const loss = losses.get(reducer)!;
-    return {
-      reducer,
-      loss: meanOf(loss),
-      lossStandardError: standardError(loss),
-      classification: set.task === "classification" ? scoreClassification(outputs, set.classes, labels.targets) : null,
-    };
-  });
+  const candidates = [...heldOut].map(([reducer, outputs]) => scoreOf(reducer, set, outputs, labels.targets));
   const simple = candidates
     .filter((candidate) => candidate.reducer !== "learned")
     .reduce((best, candidate) => (isBetterSimple(candidate, best) ? candidate : best));
@@ -128,8 +126,28 @@ export function chooseReducer(
   return {
     chosen,
     member: chosen === "best-single" ? bestMember(known, labels.targets) : 0,
-    model: chosen === "learned" ? trainMetaModel(known, labels.targets, { prior }) : null,
+    model: chosen === "learned" ? fitLearned(known, labels.targets, prior, seed) : null,
     report: { labelled, folds, prior: prior.version, chosen, because: verdict.because, candidates },
+  };
+}
+
+/** How good the outputs of single segments are as they are: nothing was fitted, so every label judges. */
+export function scoreAsIs(set: AggregationSet, targets: Float64Array): CandidateScore {
+  return scoreOf("concat", set, reduceSimple(set, "concat"), targets);
+}
+
+function scoreOf(
+  reducer: ReducerName,
+  set: AggregationSet,
+  outputs: Float64Array,
+  targets: Float64Array,
+): CandidateScore {
+  const loss = lossesOf(set, outputs, targets);
+  return {
+    reducer,
+    loss: meanOf(loss),
+    lossStandardError: standardError(loss),
+    classification: set.task === "classification" ? scoreClassification(outputs, set.classes, targets) : null,
   };
 }
 
@@ -155,8 +173,10 @@ function judge(
 ): { learnedWins: boolean; because: string } {
   const learned = losses.get("learned")!;
   const gain = paired(losses.get(simple)!, learned);
-  const overBaseline = paired(baseline, learned);
-  if (overBaseline.mean <= 3 * overBaseline.error) {
+  const knowsNothing = [baseline];
+  // Frequencies that were counted are a little off: of labels that are noise, an even guess is better still.
+  if (set.task === "classification") knowsNothing.push(new Float64Array(learned.length).fill(Math.log(set.classes)));
+  if (knowsNothing.map((losses) => paired(losses, learned)).some(({ mean, error }) => mean <= 3 * error)) {
     return {
       learnedWins: false,
       because: "the labels do not follow from the outputs: nothing beats knowing how often each answer occurs",

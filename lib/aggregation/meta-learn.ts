@@ -19,7 +19,8 @@ export interface ReptileOptions {
   /** Labels that a task is trained with, as few as a later job will have. */
   readonly labelsPerTask?: number;
   readonly stepSize?: number;
-  readonly innerSteps?: number;
+  /** Of loss and gradient: training on one task stops early. */
+  readonly innerEvaluations?: number;
 }
 
 /**
@@ -33,7 +34,7 @@ export function metaLearn(
   random: Random,
   options: ReptileOptions = {},
 ): Prior {
-  const { iterations = 150, labelsPerTask = 64, stepSize = 0.5, innerSteps = 60 } = options;
+  const { iterations = 150, labelsPerTask = 64, stepSize = 0.5, innerEvaluations = 25 } = options;
   const shared = start.shared.slice();
   for (let i = 0; i < iterations && jobs.length > 0; i++) {
     const job = jobs[Math.floor(random() * jobs.length)]!;
@@ -43,7 +44,7 @@ export function metaLearn(
     // No pull to the prior inside a task: the outer step is what keeps the start close to all of them.
     const trained = trainMetaModel(selectRecords(job.set, chosen), targets, {
       prior: { version, shared },
-      steps: innerSteps,
+      evaluations: innerEvaluations,
       penalties: { ...USUAL_PENALTIES, shared: 0.02, temperature: 0.02 },
     });
     const epsilon = stepSize * (1 - i / iterations);

@@ -1,6 +1,6 @@
 /**
- * Fits the meta-model's parameters to labelled records: full-batch Adam (Kingma & Ba, ICLR 2015) on cross-entropy or
- * squared error, with quadratic penalties that pull the shared part to its prior and the job's own part to zero.
+ * Fits the meta-model's parameters to labelled records: cross-entropy or squared error over all of them (minimize.ts), with quadratic
+ * penalties that pull the shared part to its prior and the job's own part to zero.
  */
 import type { AggregationSet } from "./aggregation-set.ts";
 import {
@@ -12,6 +12,7 @@ import {
   SHARED_PARAMETERS,
   scratchFor,
 } from "./meta-model.ts";
+import { minimize } from "./minimize.ts";
 import { normal, seeded } from "./random.ts";
 import { FEATURE_COUNT } from "./segment-features.ts";
 
@@ -24,8 +25,10 @@ export interface Prior {
 
 export interface TrainOptions {
   readonly prior: Prior;
-  readonly steps?: number;
-  readonly learningRate?: number;
+  /** Of loss and gradient, at most. @default 60 */
+  readonly evaluations?: number;
+  /** Where to begin, when something close was fitted already; pulls stay towards the prior. */
+  readonly from?: MetaModel;
   readonly penalties?: Penalties;
 }
 
@@ -68,40 +71,43 @@ export function modelFromPrior(prior: Prior, set: Pick<AggregationSet, "task" | 
  * Trains on every record of the set. @param targets as in `lossAndGradient`
  */
 export function trainMetaModel(set: AggregationSet, targets: ArrayLike<number>, options: TrainOptions): MetaModel {
-  const { steps = 200, learningRate = 0.05, penalties = USUAL_PENALTIES } = options;
+  const { penalties = USUAL_PENALTIES, evaluations = 60 } = options;
   const scaled = set.task === "regression" ? scaleFor(set, targets) : null;
   const data = scaled?.set ?? set;
   const goal = scaled?.targets ?? targets;
 
   const model = modelFromPrior(options.prior, data);
-  const { parameters } = model;
   const at = layoutOf(data.members, data.classes);
-  const prepared = prepareSet(data);
-  const scratch = scratchFor(data);
-  const gradient = new Float64Array(parameters.length);
-  const first = new Float64Array(parameters.length);
-  const second = new Float64Array(parameters.length);
-  const penaltyOf = Float64Array.from(parameters, (_, i) => {
+  const start = model.parameters.slice();
+  const penaltyOf = start.map((_, i) => {
     if (i >= at.evidence) return penalties.evidence;
     if (i >= at.bias) return penalties.bias;
     if (i >= at.trust) return penalties.trust;
     return i === at.logTau ? penalties.temperature : penalties.shared;
   });
-
-  for (let step = 1; step <= steps; step++) {
-    lossAndGradient(model, prepared, goal, gradient, scratch);
-    const rate = learningRate * (0.02 + 0.98 * 0.5 * (1 + Math.cos((Math.PI * step) / steps)));
-    for (let i = 0; i < parameters.length; i++) {
-      const penalty = penaltyOf[i]!;
-      if (penalty === Number.POSITIVE_INFINITY) continue;
-      const centre = i < SHARED_PARAMETERS ? options.prior.shared[i]! : 0;
-      const g = gradient[i]! + (penalty / data.records) * (parameters[i]! - centre);
-      first[i] = 0.9 * first[i]! + 0.1 * g;
-      second[i] = 0.999 * second[i]! + 0.001 * g * g;
-      parameters[i]! -= (rate * first[i]!) / (1 - 0.9 ** step) / (Math.sqrt(second[i]! / (1 - 0.999 ** step)) + 1e-8);
-    }
-  }
-  if (scaled) for (let c = 0; c < data.classes; c++) parameters[at.bias + c]! *= scaled.deviation;
+  const free = Int32Array.from(start.keys()).filter((i) => penaltyOf[i] !== Number.POSITIVE_INFINITY);
+  const x = Float64Array.from(free, (i) => (options.from ?? model).parameters[i]!);
+  const prepared = prepareSet(data);
+  const scratch = scratchFor(data);
+  const whole = new Float64Array(start.length);
+  const evaluate = (at: Float64Array, gradient: Float64Array): number => {
+    free.forEach((i, k) => {
+      model.parameters[i] = at[k]!;
+    });
+    let loss = lossAndGradient(model, prepared, goal, whole, scratch);
+    free.forEach((i, k) => {
+      const pull = penaltyOf[i]! / data.records;
+      const away = at[k]! - start[i]!;
+      loss += 0.5 * pull * away * away;
+      gradient[k] = whole[i]! + pull * away;
+    });
+    return loss;
+  };
+  minimize(x, evaluate, { evaluations });
+  free.forEach((i, k) => {
+    model.parameters[i] = x[k]!;
+  });
+  if (scaled) for (let c = 0; c < data.classes; c++) model.parameters[at.bias + c]! *= scaled.deviation;
   return model;
 }
 

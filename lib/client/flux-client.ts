@@ -4,6 +4,7 @@
  * `detail` names the fix.
  */
 import type { z } from "zod";
+import { type Aggregate, type Feedback, FeedbackAnswer } from "#lib/protocol/api/aggregation.ts";
 import { Problem, page } from "#lib/protocol/api/common.ts";
 import { type CreateJob, DryRun, JobResource, type JobStatus, type ResultFormat } from "#lib/protocol/api/jobs.ts";
 import {
@@ -122,6 +123,26 @@ export class FluxClient {
     return this.#send("POST", `/jobs/${id}/cancel`, JobResource, options);
   }
 
+  /** Combines a completed job's outputs anew, where its labels or the reducer changed; `aggregation` of the answer says how. */
+  aggregate(id: JobId, change: z.input<typeof Aggregate> = {}, options: RequestOptions = {}): Promise<JobResource> {
+    return this.#send("POST", `/jobs/${id}/aggregate`, JobResource, { ...options, json: change });
+  }
+
+  /** Labels and ratings, as values or as a CSV file with the columns record, label, score, comment. */
+  giveFeedback(
+    id: JobId,
+    feedback: z.input<typeof Feedback> | Blob,
+    options: RequestOptions & { readonly replace?: boolean } = {},
+  ): Promise<FeedbackAnswer> {
+    const path = `/jobs/${id}/feedback${options.replace ? "?replace=true" : ""}`;
+    if (!(feedback instanceof Blob)) return this.#send("POST", path, FeedbackAnswer, { ...options, json: feedback });
+    return this.#send("POST", path, FeedbackAnswer, {
+      ...options,
+      body: feedback,
+      headers: { "Content-Type": "text/csv" },
+    });
+  }
+
   /** Resolves when the job is completed, failed or canceled; look at `status`. */
   async waitForJob(id: JobId, options: WaitOptions = {}): Promise<JobResource> {
     for (;;) {
@@ -133,8 +154,13 @@ export class FluxClient {
   }
 
   /** The records' outputs in dataset order, as the server streams them. */
-  results(id: JobId, format: z.input<typeof ResultFormat>, options: RequestOptions = {}): Promise<Response> {
-    return this.#fetch("GET", `/jobs/${id}/results?format=${format}`, options);
+  results(
+    id: JobId,
+    format: z.input<typeof ResultFormat>,
+    options: RequestOptions & { /** @default the newest */ readonly version?: number } = {},
+  ): Promise<Response> {
+    const version = options.version === undefined ? "" : `&version=${options.version}`;
+    return this.#fetch("GET", `/jobs/${id}/results?format=${format}${version}`, options);
   }
 
   /** One request to /api/v1 as this client's caller, for parts of the interface with a client of their own (custody/api.ts). */
@@ -146,7 +172,7 @@ export class FluxClient {
     method: string,
     path: string,
     schema: z.ZodType<Answer>,
-    options: RequestOptions & { body?: FormData; json?: unknown; headers?: Record<string, string> },
+    options: RequestOptions & { body?: FormData | Blob; json?: unknown; headers?: Record<string, string> },
   ): Promise<Answer> {
     const response = await this.#fetch(method, path, options);
     return this.#parsed(method, path, schema, response);

@@ -13,6 +13,8 @@ import type { Store } from "#lib/storage/store.ts";
 import { openAccess } from "./accounts/access.ts";
 import { offerAdminToken } from "./accounts/admin-link.ts";
 import type { AuthHandler } from "./accounts/auth-handler.ts";
+import { JobAggregation } from "./aggregation/job-aggregation.ts";
+import { AggregationMemory } from "./aggregation/memory.ts";
 import { openCheckingPool } from "./checking/pool.ts";
 import { recordChecker } from "./checking/record-checker.ts";
 import { systemClock } from "./clock.ts";
@@ -170,6 +172,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     allowHttp: config.webhooks.allowHttp,
     mayReach: config.webhooks.allowPrivate ? () => true : isPublicAddress,
   };
+  const memory = new AggregationMemory({ store, objects, log, now });
   const jobs: JobService = new JobService({
     store,
     blobs,
@@ -179,6 +182,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     probe: modelProbe(blobs),
     learnt: (entry) => optimizer.tell(entry),
     encrypted,
+    aggregation: new JobAggregation({ store, objects, objectsFolder: config.dataFolder, memory, now }),
     submitted,
     checkWebhook: (url) => void checkWebhookUrl(url, webhookRules, "webhook"),
     jobChanged: () => dispatch.wake(),
@@ -304,6 +308,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       await optimizer.stop();
       await lifecycle.settled();
       await webhooksSent;
+      await memory.settled();
       await pool.close();
       await lanes.close();
       await store.close();

@@ -119,6 +119,16 @@ export const WEBHOOK_LIMITS = {
   keptMs: 30 * 24 * 3600 * 1000,
 } as const;
 
+/** Labels and ratings that are sent back. */
+export const FEEDBACK_LIMITS = {
+  /** Of one request; it is held whole and applied at once. More goes in parts. */
+  rows: 100_000,
+  csvBytes: 4 * MiB,
+  commentChars: 2_000,
+  scoreMin: -100,
+  scoreMax: 100,
+} as const;
+
 /** Models as files. */
 export const MODEL_LIMITS = {
   modelBytes: 512 * MiB,

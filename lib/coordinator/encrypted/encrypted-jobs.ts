@@ -35,6 +35,7 @@ import type { LaneChecker } from "./lane-checker.ts";
 import { laneSourceOf, runOf } from "./lane-source.ts";
 import { makeKey } from "./make-key.ts";
 import { missingRanges } from "./missing.ts";
+import { countUnits } from "./records.ts";
 import { Turns } from "./turns.ts";
 
 export interface EncryptedJobsOptions {
@@ -381,5 +382,5 @@ export class EncryptedJobs {
 
 function recordsOf(file: EncryptedJobFile, batch: number): { readonly start: number; readonly count: number } {
   const start = batch * file.recordsPerBatch;
-  return { start, count: Math.min(file.recordsPerBatch, file.records.description.records - start) };
+  return { start, count: Math.min(file.recordsPerBatch, countUnits(file.records) - start) };
 }

@@ -1,9 +1,10 @@
-/** A stored dataset's records as the key-holder's threads open them. */
+/** A stored dataset's records (or segments of them) as the key-holder's threads open them. */
 
 import { z } from "zod";
 import { type FlatRecords, flatRecords } from "#lib/dataset/flat-records.ts";
 import { openDataset } from "#lib/dataset/reader.ts";
-import { DatasetDescription } from "#lib/protocol/datasets.ts";
+import { openSegments, segmentDataset } from "#lib/dataset/segmented.ts";
+import { DatasetDescription, SegmentSpec } from "#lib/protocol/datasets.ts";
 import { InputDecoding } from "#lib/protocol/decode.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import { ObjectName } from "#lib/storage/objects.ts";
@@ -14,6 +15,8 @@ export const RecordsInput = z.object({
   objectsFolder: z.string(),
   dataset: ObjectName,
   description: DatasetDescription,
+  /** Records are cut into these, each encrypted as a record of its own. */
+  segments: SegmentSpec.optional(),
   bindings: z.array(
     InputDecoding.extend({
       name: z.string(),
@@ -24,12 +27,17 @@ export const RecordsInput = z.object({
 });
 export type RecordsInput = z.input<typeof RecordsInput>;
 
-export function openRecords({
-  objectsFolder,
-  dataset,
+/** How many slots the records need: their segments where they are cut. */
+export function countUnits({
   description,
-  bindings,
-}: z.infer<typeof RecordsInput>): FlatRecords {
-  const reader = openDataset(description, objectSections(openDiskObjects(objectsFolder), dataset));
+  segments,
+}: Pick<z.infer<typeof RecordsInput>, "description" | "segments">): number {
+  return segmentDataset(description, segments).description.records;
+}
+
+export function openRecords(input: z.infer<typeof RecordsInput>): FlatRecords {
+  const { objectsFolder, dataset, description, bindings } = input;
+  const sections = objectSections(openDiskObjects(objectsFolder), dataset);
+  const reader = openSegments(openDataset(description, sections), segmentDataset(description, input.segments));
   return flatRecords(reader, bindings);
 }

@@ -183,6 +183,14 @@ export class JobLifecycle {
     return changed;
   }
 
+  /** Does something for a job that has ended, which nobody waits for; an error is logged and leaves the job as it is. */
+  apart(jobId: JobId, run: () => Promise<void>): void {
+    const work = run()
+      .catch((error: unknown) => this.#options.log.error({ err: error, jobId }, "work after the job's end failed"))
+      .finally(() => this.#work.delete(work));
+    this.#work.add(work);
+  }
+
   /** Does something for a job that nobody waits for; an error fails the job. */
   background(jobId: JobId, run: () => Promise<void>): void {
     const work = run()

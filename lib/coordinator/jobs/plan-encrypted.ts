@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { bindInputs } from "#lib/dataset/bind.ts";
 import { modelInputs } from "#lib/dataset/model-inputs.ts";
+import { segmentDataset } from "#lib/dataset/segmented.ts";
 import { parseKeyholderPlan } from "#lib/lanes/plan.ts";
 import type { CreateJob, EncryptedPlan } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
@@ -12,6 +13,7 @@ import { Digest, type JobId } from "#lib/protocol/ids.ts";
 import { RecordTensor } from "#lib/protocol/tensors.ts";
 import type { BlobStore } from "#lib/storage/objects.ts";
 import type { DatasetRecord, ModelRecord } from "#lib/storage/records.ts";
+import { checkMembers } from "../aggregation/check-members.ts";
 import type { EncryptedJobFile } from "../encrypted/job-file.ts";
 import type { PlanEncryptedInput } from "../isolated/plan-encrypted.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
@@ -108,14 +110,17 @@ export async function planEncryptedJob(
   const { blobs, objectsFolder } = planner;
   const [first] = models;
   if (!first) throw new Error("a job has at least one model");
+  const cut = segmentDataset(dataset.description, request.segments);
+  const units = cut.description.records;
   const { inputs: bindings } = bindInputs(
-    dataset.description,
+    cut.description,
     modelInputs({ name: first.name, inputs: first.details.inputs }),
     { inputs: request.inputs },
   );
   const records = {
     dataset: dataset.objectName,
     description: dataset.description,
+    ...(request.segments ? { segments: request.segments } : {}),
     bindings: bindings.map((binding) => ({
       ...binding,
       columns: binding.columns === null ? null : [...binding.columns],
@@ -131,8 +136,9 @@ export async function planEncryptedJob(
     Planned.parse(await runIsolated(TASK, input, LIMITS)),
   );
   const { cost } = planned;
-  const batches = Math.ceil(dataset.records / cost.recordsPerBatch);
-  const plan = planOf(planned, request, dataset.records, batches, planner.donorsOnline());
+  checkMembers(planned.members.map(({ results }, i) => ({ name: models[i]?.name ?? first.name, outputs: results })));
+  const batches = Math.ceil(units / cost.recordsPerBatch);
+  const plan = planOf(planned, request, dataset.records, cut.segments, batches, planner.donorsOnline());
   const file: EncryptedJobFile = {
     version: 1,
     plan: planned.plan,
@@ -167,6 +173,7 @@ function planOf(
   { cost, rehearsals, members, programs, sameAnswers, refusal }: Planned,
   request: CreateJob,
   records: number,
+  segments: number,
   batches: number,
   donorsOnline: number,
 ): EncryptedPlan {
@@ -183,18 +190,18 @@ function planOf(
     privacy: "encrypted",
     custody: request.custody ?? "coordinator",
     records,
-    records_per_batch: cost.recordsPerBatch,
+    records_per_batch: Math.max(1, Math.floor(cost.recordsPerBatch / segments)),
     batches,
     microtasks: batches * cost.microtasksPerBatch * programs.length,
-    bytes_per_record_down: cost.bytesDownPerRecord,
-    bytes_per_record_up: cost.bytesUpPerRecord,
+    bytes_per_record_down: segments * cost.bytesDownPerRecord,
+    bytes_per_record_up: segments * cost.bytesUpPerRecord,
     squares: Math.max(...members.map(({ report }) => report.squares)),
     ring_degree: cost.ringDegree,
     modulus_bits: cost.modulusBits,
     security_bits: cost.securityBits.level,
-    core_seconds_per_record: cost.donorCoreSecondsPerRecord,
-    key_holder_ms_per_record: keyHolderMs,
-    plain_model_ms_per_record: cost.plainMsPerRecord,
+    core_seconds_per_record: segments * cost.donorCoreSecondsPerRecord,
+    key_holder_ms_per_record: segments * keyHolderMs,
+    plain_model_ms_per_record: segments * cost.plainMsPerRecord,
     fidelity: {
       records: Math.min(...rehearsals.map(({ fidelity }) => fidelity.records)),
       same_answer_rate: sameAnswers,

@@ -6,6 +6,7 @@ import type { InputBinding } from "#lib/dataset/bind.ts";
 import { bindInputs } from "#lib/dataset/bind.ts";
 import { modelInputs } from "#lib/dataset/model-inputs.ts";
 import { type DatasetReader, openDataset } from "#lib/dataset/reader.ts";
+import { openSegments, segmentDataset } from "#lib/dataset/segmented.ts";
 import type { CreateJob, PublicPlan, RuntimePlan } from "#lib/protocol/api/jobs.ts";
 import { FluxError, isFluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
@@ -15,6 +16,7 @@ import { bytesPerRecord, elementsPerRecord } from "#lib/protocol/tensors.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { BatchRecord, DatasetRecord, ModelRecord, StageRecord } from "#lib/storage/records.ts";
+import { checkMembers } from "../aggregation/check-members.ts";
 import { objectSections } from "../dataset-sections.ts";
 import type { ModelProbe, ProbeReport, ProbeRequest } from "./probe.ts";
 import { type RecordSource, readPayload } from "./record-payloads.ts";
@@ -54,19 +56,23 @@ export async function planPublic(
   models: readonly ModelRecord[],
   dataset: DatasetRecord,
 ): Promise<PublicPlanning> {
-  const reader = openDataset(dataset.description, objectSections(planner.objects, dataset.objectName));
+  const cut = segmentDataset(dataset.description, request.segments);
+  const sections = objectSections(planner.objects, dataset.objectName);
+  const reader = openSegments(openDataset(dataset.description, sections), cut);
+  const units = cut.description.records;
   const members: Member[] = [];
-  for (const model of models) members.push(await planMember(planner, request, model, dataset, reader));
+  for (const model of models) members.push(await planMember(planner, request, model, reader));
+  checkMembers(members.map(({ model, probe }) => ({ name: model.name, outputs: probe.outputs })));
 
   const donorsOnline = planner.donorsOnline();
-  const donorSeconds = members.reduce((sum, { probe }) => sum + (probe.msPerRecord * dataset.records) / 1000, 0);
-  const down = members.reduce((sum, { bytesIn }) => sum + bytesIn, 0);
-  const up = members.reduce((sum, { bytesOut }) => sum + bytesOut, 0);
+  const donorSeconds = members.reduce((sum, { probe }) => sum + (probe.msPerRecord * units) / 1000, 0);
+  const down = cut.segments * members.reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+  const up = cut.segments * members.reduce((sum, { bytesOut }) => sum + bytesOut, 0);
   return {
     plan: {
       privacy: "public",
       records: dataset.records,
-      microtasks: members.reduce((sum, member) => sum + microtasks(member, dataset.records), 0),
+      microtasks: members.reduce((sum, member) => sum + microtasks(member, units), 0),
       bytes_per_record_down: down,
       bytes_per_record_up: up,
       runtimes: members.map(({ runtimePlan }) => runtimePlan),
@@ -79,7 +85,7 @@ export async function planPublic(
       const planned: PlannedStage[] = [];
       for (const [index, member] of members.entries()) {
         planned.push(
-          await makeStage(planner.blobs, request, dataset, member, { index, of: members.length }, jobId, nowMs),
+          await makeStage(planner.blobs, request, dataset, units, member, { index, of: members.length }, jobId, nowMs),
         );
       }
       return planned;
@@ -102,11 +108,10 @@ async function planMember(
   { blobs, probe }: PublicPlanner,
   request: CreateJob,
   model: ModelRecord,
-  dataset: DatasetRecord,
   reader: DatasetReader,
 ): Promise<Member> {
   const { inputs: bindings } = bindInputs(
-    dataset.description,
+    reader.description,
     modelInputs({ name: model.name, inputs: model.details.inputs }),
     { inputs: request.inputs },
   );
@@ -117,7 +122,7 @@ async function planMember(
       `One record has ${bytesIn} bytes; a donor is sent up to ${SOCKET_LIMITS.payloadBytes} at once. Make the records smaller.`,
     );
   }
-  const records = Math.min(PROBE_RECORDS, dataset.records);
+  const records = Math.min(PROBE_RECORDS, reader.description.records);
   const payload = await readPayload(reader, bindings, 0, records);
   const { run, report, runtimePlan } = await tryRuns(probe, request, model, {
     outputNames: model.details.outputs.map(({ name }) => name),
@@ -185,6 +190,7 @@ async function makeStage(
   blobs: BlobStore,
   request: CreateJob,
   dataset: DatasetRecord,
+  units: number,
   member: Member,
   { index, of }: { readonly index: number; readonly of: number },
   jobId: JobId,
@@ -206,6 +212,7 @@ async function makeStage(
   const specBlob = await blobs.put([new TextEncoder().encode(JSON.stringify(spec))]);
   const source: RecordSource = {
     dataset: dataset.id,
+    ...(request.segments ? { segments: request.segments } : {}),
     bindings: bindings.map((binding) => ({
       ...stageInput(binding),
       array: binding.array,
@@ -245,7 +252,7 @@ async function makeStage(
     stageId,
     batch: 0,
     primes: 1,
-    unitsPerPrime: dataset.records,
+    unitsPerPrime: units,
     state: "open",
     objectName: null,
     maskSeed: null,

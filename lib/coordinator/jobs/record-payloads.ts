@@ -2,6 +2,8 @@
 import { z } from "zod";
 import type { InputBinding } from "#lib/dataset/bind.ts";
 import { type DatasetReader, openDataset } from "#lib/dataset/reader.ts";
+import { openSegments, segmentDataset } from "#lib/dataset/segmented.ts";
+import { SegmentSpec } from "#lib/protocol/datasets.ts";
 import { InputDecoding } from "#lib/protocol/decode.ts";
 import { DatasetId } from "#lib/protocol/ids.ts";
 import type { ObjectStore } from "#lib/storage/objects.ts";
@@ -13,6 +15,8 @@ import type { PayloadSource } from "../dispatch/kernel-services.ts";
 /** What a public stage's `definition.source` holds. */
 export const RecordSource = z.object({
   dataset: DatasetId,
+  /** Units are segments of records where it is set. */
+  segments: SegmentSpec.optional(),
   bindings: z.array(
     InputDecoding.extend({
       name: z.string(),
@@ -51,8 +55,9 @@ export function recordPayloads(store: Store, objects: ObjectStore): PayloadSourc
 async function openSource(store: Store, objects: ObjectStore, stage: StageRecord) {
   const source = RecordSource.parse(stage.definition.source);
   const dataset = await store.datasets.get(SYSTEM, source.dataset);
+  const reader = openDataset(dataset.description, objectSections(objects, dataset.objectName));
   return {
-    reader: openDataset(dataset.description, objectSections(objects, dataset.objectName)),
+    reader: openSegments(reader, segmentDataset(dataset.description, source.segments)),
     bindings: source.bindings,
   };
 }

@@ -51,6 +51,7 @@ export function jobResource(facts: JobFacts): JobResource {
     plan: job.plan,
     recipe: facts.recipe,
     report: job.report,
+    aggregation: null,
     metadata: job.request.metadata,
     urls: { self, results: `${self}/results`, events: `${self}/events`, page: `/dashboard/jobs/${job.id}` },
   };

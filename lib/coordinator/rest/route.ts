@@ -37,7 +37,7 @@ export interface Asked<Params, Query, Body> extends Connection {
 }
 
 /** `multipart` and `bytes` are read by the handler, as a stream. */
-export type BodyKind = "none" | "json" | "multipart" | "bytes";
+export type BodyKind = "none" | "json" | "json-or-csv" | "multipart" | "bytes";
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface RouteText {

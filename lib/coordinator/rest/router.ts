@@ -12,6 +12,7 @@ import type { Store } from "#lib/storage/store.ts";
 import { type Identity, requireScope } from "../identity.ts";
 import type { Log } from "../log.ts";
 import type { Admission } from "./admission.ts";
+import { isCsv } from "./feedback-csv.ts";
 import { readJsonBody } from "./json-body.ts";
 import { problemOf, sendProblem } from "./problem.ts";
 import { isStream, type JsonAnswer, type Route, type StreamAnswer } from "./route.ts";
@@ -69,7 +70,8 @@ export function createRest({ routes, store, admission, log, now }: RestOptions):
         ({ caller, done } = await admission.admit(request, response, limitOf(route)));
         requireScope(caller, route.scope);
       }
-      const body = route.bodyKind === "json" ? await readJsonBody(request) : undefined;
+      const isJson = route.bodyKind === "json" || (route.bodyKind === "json-or-csv" && !isCsv(request));
+      const body = isJson ? await readJsonBody(request) : undefined;
       const asked = {
         params,
         query: Object.fromEntries(url.searchParams),

@@ -1,6 +1,10 @@
 /** Jobs, as submitters ask for them: plan, submit, watch, cancel, download. */
+
+import type { z } from "zod";
 import { openDataset } from "#lib/dataset/reader.ts";
 import { type ResultChunk, type ResultFile, type ResultSource, resultFile } from "#lib/dataset/results/index.ts";
+import { segmentDataset } from "#lib/dataset/segmented.ts";
+import type { Feedback, FeedbackAnswer, Reducer } from "#lib/protocol/api/aggregation.ts";
 import type { CreateJob, DryRun, JobReport, JobResource, JobStatus, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import type { Recipe } from "#lib/protocol/api/recipe.ts";
 import { viewOf } from "#lib/protocol/decode.ts";
@@ -11,8 +15,16 @@ import { bytesPerRecord } from "#lib/protocol/tensors.ts";
 import type { LogEntry } from "#lib/scheduling/optimizer.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
-import type { DatasetRecord, JobEventRecord, JobRecord, ModelRecord } from "#lib/storage/records.ts";
+import type { DatasetRecord, JobEventRecord, JobRecord, ModelRecord, StageRecord } from "#lib/storage/records.ts";
 import { type Caller, type Page, type PageRequest, type Store, SYSTEM } from "#lib/storage/store.ts";
+import type { JobAggregation } from "../aggregation/job-aggregation.ts";
+import {
+  collectDecrypted,
+  collectResults,
+  piecesOf,
+  type RawMember,
+  writeRawOutputs,
+} from "../aggregation/raw-outputs.ts";
 import type { SubmittedJobs } from "../custody/submitted-jobs.ts";
 import { objectSections } from "../dataset-sections.ts";
 import type { EncryptedJobs } from "../encrypted/encrypted-jobs.ts";
@@ -28,7 +40,7 @@ import { RecentPlans } from "../jobs/recent-plans.ts";
 import { readRecipe, recipeOf, writeRecipe } from "../jobs/recipe.ts";
 import { removeJob } from "../jobs/remove.ts";
 import { jobReport } from "../jobs/report.ts";
-import { assembleEncrypted, assemblePublic, outputPart, readResults, resultsName } from "../jobs/results.ts";
+import { outputPart, readAggregation, readResults, readVersions, resultsName } from "../jobs/results.ts";
 import { jobResource } from "../jobs/view.ts";
 import type { Log } from "../log.ts";
 import { quotasOf } from "../quotas.ts";
@@ -42,6 +54,7 @@ export interface JobServiceOptions {
   readonly probe: ModelProbe;
   readonly encrypted: EncryptedJobs;
   readonly submitted: SubmittedJobs;
+  readonly aggregation: JobAggregation;
   /** The disk object store's folder. */
   readonly objectsFolder: string;
   /** @throws FluxError invalid_request where the job's webhook cannot be sent to */
@@ -178,12 +191,73 @@ export class JobService {
 
   async get(caller: Identity, id: JobId): Promise<JobResource> {
     const job = await this.#options.store.jobs.get(caller.tenantId, id);
-    return this.#resource(job, await readRecipe(this.#options.objects, id));
+    const resource = await this.#resource(job, await readRecipe(this.#options.objects, id));
+    return { ...resource, aggregation: await this.#aggregationOf(job) };
   }
 
   /** As events say it, some times a second: without the recipe, which never changes. */
   async current(caller: Identity, id: JobId): Promise<JobResource> {
-    return this.#resource(await this.#options.store.jobs.get(caller.tenantId, id));
+    const job = await this.#options.store.jobs.get(caller.tenantId, id);
+    return { ...(await this.#resource(job)), aggregation: await this.#aggregationOf(job) };
+  }
+
+  async #aggregationOf(job: JobRecord): Promise<JobResource["aggregation"]> {
+    if (job.status !== "completed" || job.custody !== "coordinator") return null;
+    return readAggregation(this.#options.objects, job.id);
+  }
+
+  /**
+   * Aggregates anew where labels or the reducer changed since the newest results.
+   * @throws FluxError conflict before there are results
+   */
+  async aggregate(caller: Identity, id: JobId, reducer?: Reducer): Promise<JobResource> {
+    const job = await this.#openTo(caller, id);
+    if (job.status !== "completed") {
+      throw new FluxError(
+        "conflict",
+        `The job is ${job.status}: it is aggregated by itself when its microtasks are done.`,
+      );
+    }
+    await this.#aggregateAgain(job, reducer);
+    return this.get(caller, id);
+  }
+
+  /** Keeps labels and ratings; labels of a completed job are fitted at once, behind the answer. */
+  async feedback(caller: Identity, id: JobId, sent: Feedback): Promise<z.input<typeof FeedbackAnswer>> {
+    const job = await this.#openTo(caller, id);
+    if (job.status === "failed" || job.status === "canceled") {
+      throw new FluxError("conflict", `The job is ${job.status}: there are no results to give feedback on.`);
+    }
+    if (sent.labels.length + sent.ratings.length === 0) {
+      throw new FluxError("invalid_request", 'Send at least one entry in "labels" or "ratings".', { param: "labels" });
+    }
+    const answer = await this.#options.aggregation.feedback(job, sent);
+    if (answer.refit) this.lifecycle.apart(id, () => this.#aggregateAgain(job));
+    return answer;
+  }
+
+  /** What the job's dataset calls its records, for feedback that names them so. */
+  async idColumn(caller: Identity, id: JobId): Promise<string | undefined> {
+    return (await this.#datasetOf(await this.#openTo(caller, id))).description.id?.name;
+  }
+
+  async #aggregateAgain(job: JobRecord, reducer?: Reducer): Promise<void> {
+    const { store, aggregation, now } = this.#options;
+    const before = (await readVersions(this.#options.objects, job.id)).at(-1)?.version;
+    const version = await aggregation.again(job, reducer);
+    if (version === before) return;
+    await store.jobEvents.append(job.id, "results", { version }, now());
+    this.lifecycle.touch(job.id);
+  }
+
+  /** @throws FluxError conflict where the outputs are with the submitter */
+  async #openTo(caller: Identity, id: JobId): Promise<JobRecord> {
+    const job = await this.#options.store.jobs.get(caller.tenantId, id);
+    if (job.custody === "coordinator") return job;
+    throw new FluxError(
+      "conflict",
+      `The outputs of ${id} are where its key is: run \`flux feedback ${id} labels.csv\` there.`,
+    );
   }
 
   async list(caller: Identity, page: PageRequest<JobId>, status?: JobStatus): Promise<Page<JobResource>> {
@@ -222,7 +296,7 @@ export class JobService {
     if (job.status !== "completed") {
       throw new FluxError("conflict", `The job is ${job.status}: its results come when it is completed. Watch ${id}.`);
     }
-    const wanted = version ?? FIRST_VERSION;
+    const wanted = version ?? (await readVersions(this.#options.objects, id)).at(-1)?.version ?? FIRST_VERSION;
     const file = resultFile(format, await this.#resultSource(job, wanted));
     return { file, name: `${id}-v${wanted}${file.extension}`, version: wanted };
   }
@@ -310,26 +384,49 @@ export class JobService {
   }
 
   async #aggregate(job: JobRecord): Promise<JobReport | null> {
-    const { store, objects, blobs, encrypted, submitted, now } = this.#options;
+    const { store, objects, encrypted, submitted, aggregation, now } = this.#options;
     if (job.custody === "submitter") {
       await submitted.finish(job.id);
       return jobReport(store, job.id);
     }
     if (job.privacy === "encrypted") {
       const { file, keyHolderMs } = await encrypted.finish(job.id);
-      await assembleEncrypted(objects, job.id, file, FIRST_VERSION, now());
+      await this.#collect(job, (member, units) => collectDecrypted(objects, job.id, file, member, units));
+      await aggregation.first(job);
       const report = await jobReport(store, job.id);
       const told = await recordOutcome(store, job, { report, keyHolderMs }, now());
       if (told) this.#options.learnt(told);
       return report;
     }
-    const [stage] = await store.stages.ofJob(job.id);
-    if (!stage) throw new Error(`${job.id} has no stage to aggregate`);
+    const stages = await store.stages.ofJob(job.id);
+    await this.#collect(job, (member, units) => this.#collectStage(stages, member, units));
+    await aggregation.first(job);
+    return null;
+  }
+
+  /** Brings every member's outputs into one form, in the order of records. */
+  async #collect(
+    job: JobRecord,
+    collect: (member: number, units: number) => Promise<Pick<RawMember, "outputs" | "missing">>,
+  ): Promise<void> {
+    const { objects } = this.#options;
     const dataset = await this.#datasetOf(job);
+    const { models } = await this.#ingredients(SYSTEM, job.request);
+    const { plan, description } = segmentDataset(dataset.description, job.request.segments);
+    const members: RawMember[] = [];
+    for (const [member, { name }] of models.entries()) {
+      members.push({ name, ...(await collect(member, description.records)) });
+    }
+    await writeRawOutputs(objects, job.id, { version: 1, records: dataset.records, members, pieces: piecesOf(plan) });
+  }
+
+  async #collectStage(stages: readonly StageRecord[], member: number, units: number) {
+    const { store, objects, blobs } = this.#options;
+    const stage = stages.find((candidate) => candidate.member === member);
+    if (!stage) throw new Error(`there is no stage of member ${member}`);
     const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await blobs.read(stage.specDigest))));
     if (spec.kernel === "lanes") throw new Error("encrypted stages are put together by their key-holder");
-    await assemblePublic({ store, objects }, stage, spec.outputs, dataset.records, FIRST_VERSION, now());
-    return null;
+    return collectResults({ store, objects }, stage, spec.outputs, units);
   }
 
   async #resultSource(job: JobRecord, version: number): Promise<ResultSource> {
@@ -338,6 +435,7 @@ export class JobService {
     const dataset = await this.#datasetOf(job);
     const reader = openDataset(dataset.description, objectSections(objects, dataset.objectName));
     const { outputs, records } = description;
+    const partOf = (index: number) => description.parts?.[index] ?? resultsName(job.id, version, outputPart(index));
     const chunks = async function* (): AsyncGenerator<ResultChunk> {
       for (let start = 0; start < records; start += CHUNK_RECORDS) {
         const count = Math.min(CHUNK_RECORDS, records - start);
@@ -345,7 +443,7 @@ export class JobService {
         for (const [index, output] of outputs.entries()) {
           const stride = bytesPerRecord({ ...output, dtype: "FP32" });
           const range = { offset: start * stride, bytes: count * stride };
-          tensors.push(viewOf("FP32", await objects.read(resultsName(job.id, version, outputPart(index)), range)));
+          tensors.push(viewOf("FP32", await objects.read(partOf(index), range)));
         }
         yield {
           start,
@@ -381,11 +479,6 @@ function refuseWhatIsNotOffered(request: CreateJob): void {
       'Encrypted jobs have a runtime of their own: leave "runtime" out, or state "privacy": "public" if the data is.',
       { param: "runtime" },
     );
-  }
-  if ((request.models?.length ?? 1) > 1) {
-    throw new FluxError("unavailable", "Several models in one job are not combined yet. Submit one job per model.", {
-      param: "models",
-    });
   }
 }
 

@@ -1,8 +1,9 @@
 /** Jobs as the REST interface shows them. */
 import { z } from "zod";
-import { ColumnMapping } from "../datasets.ts";
+import { ColumnMapping, SegmentSpec } from "../datasets.ts";
 import { DatasetId, GroupId, JobId, ModelId } from "../ids.ts";
 import { UPLOAD_LIMITS } from "../limits.ts";
+import { AggregationTask, JobAggregation, Reducer } from "./aggregation.ts";
 import { Timestamp } from "./common.ts";
 import { SealedJob } from "./custody.ts";
 import { Recipe } from "./recipe.ts";
@@ -35,7 +36,12 @@ export const CreateJob = z
     name: z.string().trim().min(1).max(120).optional(),
     privacy: Privacy.default("encrypted"),
     custody: Custody.optional(),
-    aggregation: z.enum(["auto", "concat", "mean", "vote", "max", "learned"]).default("auto"),
+    aggregation: Reducer.default("auto"),
+    task: AggregationTask.optional(),
+    /** Cuts every record into pieces that the models read one by one; their outputs are aggregated. */
+    segments: SegmentSpec.optional(),
+    /** Whether how this job's outputs were combined may improve later jobs' start; no record or output leaves the server. */
+    contribute: z.boolean().default(true),
     regions: z
       .object({ allow: z.array(Region).max(250).optional(), prefer: z.array(Region).max(250).optional() })
       .optional(),
@@ -205,6 +211,8 @@ export const JobResource = z
     recipe: Recipe.nullable(),
     /** Of completed encrypted jobs. */
     report: JobReport.nullable(),
+    /** How the results came about; null before there are any, and in lists. */
+    aggregation: JobAggregation.nullable(),
     metadata: z.record(z.string(), z.string()),
     urls: z.object({ self: z.string(), results: z.string(), events: z.string(), page: z.string() }),
   })

@@ -155,6 +155,14 @@ function lossWithTfjs(theta: tf.Tensor, set: AggregationSet, features: Float64Ar
   const arithmetic = tf.log(tf.sum(tf.mul(weights, tf.exp(logs)), 1));
   const lambda = tf.sigmoid(part(at.mix, [1]));
   const pooled = tf.add(tf.mul(lambda, geometric), tf.mul(tf.sub(1, lambda), arithmetic));
-  const answer = tf.logSoftmax(tf.add(tf.mul(tf.exp(part(at.logTau, [1])), pooled), part(at.bias, [set.classes])));
+  const { classes, members } = set;
+  const rows = tf.reshape(tf.exp(logs), [set.member.length, 1, classes]);
+  const maps = tf.gather(
+    part(at.evidence, [members, classes, classes]),
+    tf.tensor1d(Int32Array.from(set.member), "int32"),
+  );
+  const evidence = tf.sum(tf.reshape(tf.matMul(rows, maps), [set.records, perRecord, classes]), 1);
+  const calibrated = tf.add(tf.mul(tf.exp(part(at.logTau, [1])), pooled), part(at.bias, [classes]));
+  const answer = tf.logSoftmax(tf.add(calibrated, evidence));
   return tf.neg(tf.mean(tf.sum(tf.mul(oneHot(labels, set.classes), answer), 1)));
 }

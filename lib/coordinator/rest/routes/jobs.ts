@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Aggregate, Feedback, FeedbackAnswer } from "#lib/protocol/api/aggregation.ts";
 import { Deleted, page, pageQuery } from "#lib/protocol/api/common.ts";
 import { JobRecords, JobRecordsQuery } from "#lib/protocol/api/job-records.ts";
 import { JobWork } from "#lib/protocol/api/job-work.ts";
@@ -8,6 +9,7 @@ import type { JobRecordsService } from "../../services/job-records.ts";
 import type { JobWorkService } from "../../services/job-work.ts";
 import type { JobService } from "../../services/jobs.ts";
 import { jobEventStream } from "../event-stream.ts";
+import { feedbackFromCsv } from "../feedback-csv.ts";
 import { listOf } from "../lists.ts";
 import { type Route, route } from "../route.ts";
 
@@ -101,6 +103,43 @@ export function jobRoutes({ jobs, jobWork, jobRecords }: JobServices): Route[] {
       handle: async ({ params }, caller) => {
         await jobs.remove(caller, params.job);
         return { value: { id: params.job, deleted: true as const } };
+      },
+    }),
+    route({
+      method: "POST",
+      path: "/jobs/{job}/aggregate",
+      operation: "aggregateJob",
+      tag: "Jobs",
+      summary: "Combine a completed job's outputs anew, as its next results version",
+      description:
+        "With the labels that there are now, and with another reducer if one is named. Where neither has changed, the newest version stays.",
+      scope: "jobs:write",
+      params: Params,
+      bodyKind: "json",
+      body: Aggregate,
+      errors: ["conflict"],
+      answer: JobResource,
+      handle: async ({ params, body }, caller) => ({ value: await jobs.aggregate(caller, params.job, body.reducer) }),
+    }),
+    route({
+      method: "POST",
+      path: "/jobs/{job}/feedback",
+      operation: "giveFeedback",
+      tag: "Jobs",
+      summary: "Say which answers are right: labels, and ratings",
+      description:
+        "Labels are fitted to, as the next results version; ratings are kept and shown. All of a request is kept or nothing. As text/csv: columns record, label, score, comment.",
+      scope: "jobs:write",
+      params: Params,
+      query: z.object({ replace: z.stringbool().optional() }),
+      bodyKind: "json-or-csv",
+      body: Feedback.optional(),
+      errors: ["conflict"],
+      answer: FeedbackAnswer,
+      handle: async ({ params, query, body, request }, caller) => {
+        const sent = body ?? (await feedbackFromCsv(request, await jobs.idColumn(caller, params.job)));
+        const replace = query.replace ?? sent.replace;
+        return { value: await jobs.feedback(caller, params.job, { ...sent, replace }) };
       },
     }),
     route({
