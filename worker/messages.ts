@@ -23,7 +23,7 @@ export interface DonorSettings {
 }
 
 /** What only the page can see. */
-export type PageSignals = Omit<Signals, "cpuShare" | "gpuShare">;
+export type PageSignals = Omit<Signals, "cpuShare" | "gpuShare" | "useRegion">;
 
 export interface StartOptions {
   /** Origin of the coordinator. */
@@ -120,6 +120,10 @@ export interface DonorView {
   /** The shares in force: the visitor's, lowered by signals. */
   cpuShare: number;
   gpuShare: number;
+  /** Why they are lower than what the visitor chose; null: they are not. */
+  loweredBecause: string | null;
+  /** What the page sees of this moment; null before the start. */
+  signals: PageSignals | null;
   country: string | null;
   donorsOnline: number | null;
   jobsRunning: number | null;

@@ -65,10 +65,10 @@ export function Controls({ settings, gpuUsable, onChange }: ControlsProps) {
           onChange={(pauseOnMetered) => onChange({ pauseOnMetered })}
         />
         <Choice
-          text="Use my country"
-          hint="Some jobs must stay in a region. Counts from the next start; your address is never stored."
-          checked={settings.useRegion}
-          onChange={(useRegion) => onChange({ useRegion })}
+          text="Do not use my region"
+          hint="Then this tab gets only jobs that may go anywhere. Your address is never stored, whichever you choose."
+          checked={!settings.useRegion}
+          onChange={(without) => onChange({ useRegion: !without })}
         />
       </div>
     </Card>

@@ -2,8 +2,10 @@
 /** The donate page: one click to start, one to pause, one to stop, and an honest picture of what happens in between. */
 import { statusOf } from "#worker/host/words.ts";
 import { Button } from "../components/ui/button.tsx";
+import { BenchmarkCard } from "./benchmark-card.tsx";
 import { Controls } from "./controls.tsx";
-import { ThisBrowser, ThisJob, WorkDone } from "./facts.tsx";
+import { ThisJob, WorkDone } from "./facts.tsx";
+import { SignalsPanel } from "./signals-panel.tsx";
 import { TabLanes } from "./tab-lanes.tsx";
 import { useDonor } from "./use-donor.ts";
 
@@ -38,7 +40,7 @@ export function DonateView() {
           </div>
         </section>
         <div className="grid content-start gap-5">
-          <ThisJob view={view} />
+          <ThisJob view={view} useRegion={settings?.useRegion ?? true} />
           {settings ? (
             <Controls
               settings={settings}
@@ -46,7 +48,8 @@ export function DonateView() {
               onChange={(change) => donor?.change(change)}
             />
           ) : null}
-          <ThisBrowser view={view} />
+          <BenchmarkCard view={view} />
+          {settings ? <SignalsPanel view={view} settings={settings} /> : null}
         </div>
       </div>
     </div>

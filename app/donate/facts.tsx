@@ -32,7 +32,7 @@ function Fact({ name, value, unit }: { name: string; value: string; unit?: strin
   );
 }
 
-const RUNTIME_NAMES = {
+export const RUNTIME_NAMES = {
   "lane-simd": "Lanes on WASM SIMD",
   "ort-wasm": "ONNX Runtime on WASM",
   "ort-webgpu": "ONNX Runtime on WebGPU",
@@ -40,7 +40,7 @@ const RUNTIME_NAMES = {
   "tfjs-webgpu": "TensorFlow.js on WebGPU",
 } as const;
 
-export function ThisJob({ view }: { view: DonorView }) {
+export function ThisJob({ view, useRegion }: { view: DonorView; useRegion: boolean }) {
   return (
     <Card className="p-5">
       <h2 className="text-[1.15rem]">Now</h2>
@@ -58,70 +58,24 @@ export function ThisJob({ view }: { view: DonorView }) {
       )}
       <dl className="mt-4 grid gap-2 border-t border-line pt-3 text-[0.95rem]">
         <Row name="Runs on" value={view.runtime ? RUNTIME_NAMES[view.runtime] : "–"} />
-        <Row name="Your country" value={view.country ? countryName(view.country) : "unknown or not used"} />
+        <Row name="Your country" value={countryWords(view, useRegion)} />
         <Row name="Donors online" value={view.donorsOnline === null ? "–" : formatCount(view.donorsOnline)} number />
       </dl>
     </Card>
   );
 }
 
-/** The benchmark: what was measured on this machine, and what passed its self-test. */
-export function ThisBrowser({ view }: { view: DonorView }) {
-  const { capability } = view;
-  return (
-    <Card className="p-5">
-      <h2 className="text-[1.15rem]">Your browser</h2>
-      {capability ? (
-        <>
-          <dl className="mt-3 grid gap-2 text-[0.95rem]">
-            {capability.runtimes.map((runtime) => (
-              <Row
-                key={runtime.runtime}
-                name={RUNTIME_NAMES[runtime.runtime]}
-                value={runtime.selfTestPassed ? speeds(runtime) : "failed its self-test, not used"}
-                number={runtime.selfTestPassed}
-              />
-            ))}
-            <Row
-              name="Processor"
-              value={`${capability.logicalCores} cores, ${capability.crossOriginIsolated ? "threads" : "one thread"}`}
-            />
-            <Row name="Download" value={`${formatBytes(capability.downloadBytesPerSecond)}/s`} number />
-          </dl>
-          <p className="mt-3 text-[0.88rem] text-ink-3">
-            Multiply-adds a second, measured {new Date(capability.measuredAt).toLocaleDateString("en")}; again after a
-            week.
-          </p>
-        </>
-      ) : (
-        <p className="mt-3 text-ink-2">
-          Measured once when you start, in about two seconds: each runtime, and the link.
-        </p>
-      )}
-    </Card>
-  );
-}
-
-function speeds({
-  int8MacsPerSecond,
-  float32MacsPerSecond,
-}: {
-  int8MacsPerSecond: number;
-  float32MacsPerSecond: number;
-}) {
-  return [
-    int8MacsPerSecond > 0 ? `${formatSi(int8MacsPerSecond)} int8` : "",
-    float32MacsPerSecond > 0 ? `${formatSi(float32MacsPerSecond)} float32` : "",
-  ]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-function Row({ name, value, number = false }: { name: string; value: string; number?: boolean }) {
+export function Row({ name, value, number = false }: { name: string; value: string; number?: boolean }) {
   return (
     <div className="flex flex-wrap items-baseline justify-between gap-x-4">
       <dt className="text-ink-2">{name}</dt>
       <dd className={number ? "number text-[0.92rem]" : ""}>{value}</dd>
     </div>
   );
+}
+
+function countryWords({ phase, country }: DonorView, useRegion: boolean): string {
+  if (!useRegion) return "not used";
+  if (phase === "idle") return "–";
+  return country ? countryName(country) : "unknown";
 }

@@ -50,6 +50,8 @@ export const Signals = z.object({
   meteredLink: z.boolean().nullable(),
   pressure: z.enum(["nominal", "fair", "serious", "critical"]).nullable(),
   mainThreadLagMs: milliseconds,
+  /** False: the connection's country is not used from now on. True takes it up again where hello allowed it. */
+  useRegion: z.boolean().optional(),
 });
 export type Signals = z.infer<typeof Signals>;
 

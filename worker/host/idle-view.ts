@@ -26,6 +26,8 @@ export const IDLE_VIEW: DonorView = {
   busyShare: 0,
   cpuShare: 1,
   gpuShare: 1,
+  loweredBecause: null,
+  signals: null,
   country: null,
   donorsOnline: null,
   jobsRunning: null,

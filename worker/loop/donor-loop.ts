@@ -161,7 +161,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
 
   function wireSignals(): Signals {
     const allowed = allowance(settings, signals, ownLoad());
-    return { ...signals, cpuShare: allowed.cpuShare, gpuShare: allowed.gpuShare };
+    return { ...signals, cpuShare: allowed.cpuShare, gpuShare: allowed.gpuShare, useRegion: settings.useRegion };
   }
 
   function ownLoad(): number {
@@ -173,7 +173,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   let signalsDue = false;
   let lastShares = { cpuShare: 0, gpuShare: 0 };
   function obeySignals(): void {
-    const { cpuShare, gpuShare, holdBecause } = allowance(settings, signals, ownLoad());
+    const { cpuShare, gpuShare, holdBecause, loweredBecause } = allowance(settings, signals, ownLoad());
+    view.set({ signals, loweredBecause });
     if (cpuShare !== lastShares.cpuShare || gpuShare !== lastShares.gpuShare) {
       lastShares = { cpuShare, gpuShare };
       view.set(lastShares);

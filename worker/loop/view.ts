@@ -32,6 +32,8 @@ export function createViewSender(clock: Clock, send: (message: LoopToPage) => vo
     waitingBecause: null,
     cpuShare: 1,
     gpuShare: 1,
+    loweredBecause: null,
+    signals: null,
     country: null,
     donorsOnline: null,
     jobsRunning: null,

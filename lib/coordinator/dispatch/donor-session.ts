@@ -15,6 +15,7 @@ import type { DonorRecord } from "#lib/storage/records.ts";
 
 /** Writable where the scheduler only reads. */
 interface OwnDonorView extends DonorView {
+  country: string | null;
   runtimes: readonly RuntimeRate[];
 }
 
@@ -45,6 +46,8 @@ export class DonorSession {
   /** Why its last request found nothing; null when it found something. */
   idle: { readonly reason: IdleReason; readonly why: string } | null = null;
   #rates: readonly RuntimeRate[];
+  /** As hello allowed it. */
+  readonly #country: string | null;
   readonly #view: OwnDonorView;
 
   constructor({ record, capability, signals, notify, disconnect }: NewDonor, nowMs: number) {
@@ -57,6 +60,7 @@ export class DonorSession {
     this.notify = notify;
     this.disconnect = disconnect;
     this.#rates = usableRuntimes(capability);
+    this.#country = record.country;
     this.#view = {
       id: record.id,
       deviceClass: deviceClass(capability),
@@ -85,6 +89,7 @@ export class DonorSession {
     this.#view.visible = signals.visible;
     this.#view.cpuShare = signals.cpuShare;
     this.#view.gpuShare = signals.gpuShare;
+    if (signals.useRegion !== undefined) this.#view.country = signals.useRegion ? this.#country : null;
   }
 
   /** What the donor says with every request: its memory, its cache, and which runtimes still work. */
