@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 const PAGES = [
   { href: "/docs", text: "API" },
   { href: "/docs/privacy", text: "Who sees what" },
+  { href: "/docs/scheduling", text: "How work is shared out" },
   { href: "/docs/errors", text: "Errors" },
 ];
 

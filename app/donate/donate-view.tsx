@@ -38,6 +38,7 @@ export function DonateView() {
           <div className="mt-6 border-t border-line pt-5">
             <WorkDone view={view} />
           </div>
+          {settings ? <SignalsPanel view={view} settings={settings} className="mt-8" /> : null}
         </section>
         <div className="grid content-start gap-5">
           <ThisJob view={view} useRegion={settings?.useRegion ?? true} />
@@ -49,7 +50,6 @@ export function DonateView() {
             />
           ) : null}
           <BenchmarkCard view={view} />
-          {settings ? <SignalsPanel view={view} settings={settings} /> : null}
         </div>
       </div>
     </div>

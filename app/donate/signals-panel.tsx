@@ -4,11 +4,12 @@ import type { DonorSettings, DonorView } from "#worker/host/donor.ts";
 import { signalWords } from "#worker/host/signal-words.ts";
 import { Card } from "../components/ui/card.tsx";
 
-export function SignalsPanel({ view, settings }: { view: DonorView; settings: DonorSettings }) {
+export function SignalsPanel(props: { view: DonorView; settings: DonorSettings; className?: string }) {
+  const { view, settings, className = "" } = props;
   const signals = signalWords(view, settings);
   if (signals.length === 0) return null;
   return (
-    <Card className="p-5">
+    <Card className={`p-5 ${className}`}>
       <h2 className="text-[1.15rem]">What this tab notices</h2>
       <dl className="mt-3 grid gap-3 text-[0.95rem]">
         {signals.map(({ name, state, effect, limits }) => (

@@ -14,11 +14,11 @@ export interface Tails {
 }
 
 /**
- * Steps in the logarithm, for a miss of one tail (nine times as far as for a hit). With 0.04 a donor whose noise doubles has
- * an honest interval again after some 30 outcomes.
+ * Steps in the logarithm, for a miss of one tail (nine times as far as for a hit). With 0.05 a donor whose noise doubles has
+ * an honest interval again after some 25 outcomes.
  */
-export const OWN_STEP = 0.06;
-export const CLASS_STEP = 0.02;
+export const OWN_STEP = 0.05;
+export const CLASS_STEP = 0.01;
 const BOUNDS = { min: 0.25, max: 6 } as const;
 
 /** The tail that an outcome missed grows, the others shrink: in the long run each is missed once in ten times. */

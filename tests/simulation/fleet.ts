@@ -11,6 +11,8 @@ import type { FleetSpec, Range, UnitSpec } from "./scenario.ts";
 export const HIDDEN_SPEED = 0.1;
 /** What a stall multiplies a microtask's time by. */
 const STALL_FACTOR = 5;
+/** Standard deviation of ln(time) of one transfer: others share the line. */
+const LINK_SCATTER = 0.15;
 
 export interface Interval {
   readonly fromMs: number;
@@ -36,6 +38,7 @@ export class Device {
   readonly random: Random;
   readonly #fleet: FleetSpec;
   readonly #schedule: Random;
+  readonly #links: Random;
   readonly #sessions: Session[] = [];
 
   constructor(fleet: FleetSpec, seed: number) {
@@ -51,6 +54,7 @@ export class Device {
     this.benchmarkDownFactor = Math.exp(fleet.benchmarkError * random.normal());
     this.random = seededRandom(seed ^ 0x5bd1e995);
     this.#schedule = seededRandom(seed ^ 0x27d4eb2f);
+    this.#links = seededRandom(seed ^ 0x165667b1);
   }
 
   /** Its i-th session. The first begins within two seconds of the start, or amid a session where donors come and go. */
@@ -77,6 +81,11 @@ export class Device {
     const { scatter, stalls } = this.#fleet;
     const factor = Math.exp(scatter * this.random.normal() - (scatter * scatter) / 2);
     return (factor * (this.random.uniform() < stalls ? STALL_FACTOR : 1)) / (1 + stalls * (STALL_FACTOR - 1));
+  }
+
+  /** Time of one transfer, as share of its mean. */
+  linkScatter(): number {
+    return Math.exp(LINK_SCATTER * this.#links.normal() - (LINK_SCATTER * LINK_SCATTER) / 2);
   }
 
   /** Sustained units per millisecond when fetching overlaps computing. */

@@ -1,6 +1,6 @@
 /** What the policy has to show before it ships, on 20 seeds of each scenario: `npm run simulate` prints the same as a table. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { median, runSeeds, type Summary, summarize } from "./run.ts";
+import { HELD_OUT, median, runSeeds, type Summary, summarize } from "./run.ts";
 import { deadline } from "./scenarios/deadline.ts";
 import { fairness, weights } from "./scenarios/fairness.ts";
 import { SCENARIOS } from "./scenarios/index.ts";
@@ -10,6 +10,7 @@ const SEEDS = 20;
 /** A scenario takes some ten seconds of one quiet core. */
 const RUN_TIMEOUT_MS = 300_000;
 const SHARING_SEEDS = 10;
+const HELD_OUT_SEEDS = 10;
 
 describe.each(SCENARIOS)("$name: $title", (scenario) => {
   let outcomes: Outcome[];
@@ -51,6 +52,22 @@ describe.each(SCENARIOS)("$name: $title", (scenario) => {
   it("never breaks a region rule", () => {
     expect(flux.regionsBroken).toBe(0);
   });
+});
+
+describe.each(SCENARIOS)("$name, on seeds that the policy was not tuned on", (scenario) => {
+  it(
+    "keeps every promise as well",
+    () => {
+      const flux = summarize("flux", runSeeds(scenario, "flux", HELD_OUT_SEEDS, HELD_OUT));
+      expect(flux.worstRatio).toBeLessThanOrEqual(scenario.bound);
+      expect(flux.worstWasted).toBeLessThanOrEqual(0.05);
+      expect(flux.bundlesInTime).toBeGreaterThanOrEqual(0.95);
+      expect(flux.within80).toBeGreaterThan(0.75);
+      expect(flux.within80).toBeLessThan(0.85);
+      expect(flux.regionsBroken).toBe(0);
+    },
+    RUN_TIMEOUT_MS,
+  );
 });
 
 describe("sharing", () => {

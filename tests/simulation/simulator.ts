@@ -387,7 +387,7 @@ class Simulation {
         view.cached.add(digest);
         fetchBytes += bytes;
       }
-      const downloadMs = (units * unit.bytesIn) / device.downBytesPerMs;
+      const downloadMs = ((units * unit.bytesIn) / device.downBytesPerMs) * device.linkScatter();
       const downEndMs = Math.max(answerAtMs, donor.downFreeMs) + fetchBytes / device.downBytesPerMs + downloadMs;
       donor.downFreeMs = downEndMs;
       const timing: Timing = {
@@ -396,7 +396,7 @@ class Simulation {
         downloadMs,
         workMs: ((1000 * units * unit.macs) / device.macsPerSecond) * device.scatter(),
         overheadMs: OVERHEAD_MS * (0.5 + device.random.uniform()),
-        uploadMs: (units * unit.bytesOut) / device.upBytesPerMs,
+        uploadMs: ((units * unit.bytesOut) / device.upBytesPerMs) * device.linkScatter(),
         computeStartMs: 0,
         computeEndMs: 0,
         upEndMs: 0,

@@ -15,7 +15,7 @@ export function statusOf(view: DonorView): string {
       return "Not donating. Nothing is loaded and nothing runs until you start.";
     case "starting":
       return view.startingWith === "measuring"
-        ? "Measuring what this browser can do. This takes about two seconds."
+        ? "Measuring what this browser can do. This takes about two seconds, and longer where it has to be fetched first."
         : "Connecting to the coordinator.";
     case "running":
       return running(view);
