@@ -460,10 +460,11 @@ export const refusals = sqliteTable(
   "refusals",
   {
     id: integer().primaryKey({ autoIncrement: true }),
-    microtaskId: text("microtask_id")
+    /** No reference: when a batch is done anew its microtasks go, what was refused stays counted. */
+    microtaskId: text("microtask_id").notNull(),
+    stageId: text("stage_id")
       .notNull()
-      .references(() => microtasks.id, { onDelete: "cascade" }),
-    stageId: text("stage_id").notNull(),
+      .references(() => stages.id, { onDelete: "cascade" }),
     donorId: text("donor_id").notNull(),
     code: text().notNull(),
     detail: text().notNull(),

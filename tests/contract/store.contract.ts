@@ -249,6 +249,16 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           store.work.grant(grant);
           await store.work.accept(sampleAcceptance(grant));
         }
+        const refused = sampleGrant(sampleMicrotask(stage.id, 100, 10));
+        store.work.grant(refused);
+        store.work.end({
+          leaseId: refused.lease.id,
+          microtaskId: refused.microtask.id,
+          failures: 1,
+          state: "pending",
+          refusal: { donorId: refused.lease.donorId, code: "audit_failed", detail: "record 3 differs" },
+          atMs: 8,
+        });
         await store.stages.setState(stage.id, "completed");
         const objectName = ObjectName.parse("batches/anew/0.1");
         const anew = { ...sampleBatch(stage.id, 0), objectName, maskSeed: "ab".repeat(16), keyGeneration: 1 };
@@ -256,6 +266,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect((await store.work.results(stage.id)).map(({ batch }) => batch)).toEqual([1]);
         expect((await store.stages.batches(stage.id))[0]).toEqual(anew);
         expect((await store.stages.get(stage.id)).state).toBe("open");
+        // What was refused happened, whatever became of its batch.
+        expect(await store.stages.progress(stage.id)).toMatchObject({ resultsRefused: 1 });
       });
 
       it("never takes a mask seed twice, not even after its batch is gone", async () => {
