@@ -58,8 +58,8 @@ const memberSchema = z.object({
   /** Largest |slot| seen in calibration, and the one that the modulus has room for: beyond it a batch did not decrypt. */
   expectedMax: finite.positive(),
   capacity: finite.positive(),
-  /** Bits after the binary point to which results are rounded: finer digits are noise that depends on the key. */
-  precisionBits: z.int().min(-64).max(64),
+  /** Bits after the binary point to which results are rounded: finer digits are noise that depends on the key. Below 0 for large outputs. */
+  precisionBits: z.int().min(-1_000).max(64),
   /** What the key-holder computes on the decrypted values: an ONNX model (base64) whose inputs are the program's outputs, in order. */
   tail: z.base64().max(MAX_TAIL_CHARACTERS),
 });

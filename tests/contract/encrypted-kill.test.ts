@@ -51,8 +51,10 @@ describe("a coordinator that is killed in the middle of an encrypted job", () =>
 
     // Dispatching: some lanes have results, others not.
     let working = true;
-    const donors = [0, 1].map(() => keepDonating({ url, int8MacsPerSecond: 4e6, wantMs: 200 }, () => working));
-    await until(async () => (await client.job(job.id)).counts.units_accepted > 0);
+    const accepted = Promise.withResolvers<void>();
+    const donor = { url, int8MacsPerSecond: 4e6, wantMs: 200, onAccepted: () => accepted.resolve() };
+    const donors = [0, 1].map(() => keepDonating(donor, () => working));
+    await accepted.promise;
     server = await killAndRestart(server, folder, port);
 
     // Decrypting: the first batch is complete, the job is not.

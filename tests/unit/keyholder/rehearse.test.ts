@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { planEncrypted, requireFidelity } from "#lib/keyholder/rehearse.ts";
+import { parseKeyholderPlan } from "#lib/lanes/plan.ts";
 import { seeded } from "../lanes/arbitrary.ts";
 import { activated, EXACT_MODELS, randomRecords } from "../lanes/models.ts";
 import { prepare } from "./pipeline.ts";
@@ -27,6 +28,19 @@ describe("rehearsal: planned, encrypted, evaluated as by a donor, decrypted, com
       }
     }
   }, 120_000);
+
+  it.each([
+    ["nothing but zeros", 0],
+    ["values around 1e30", 1e30],
+    ["values around 1e-30", 1e-30],
+  ])("%s make a plan that can be stored", async (_name, size) => {
+    const { graph, features } = EXACT_MODELS[1]!.make();
+    const records = randomRecords(100, features, 3);
+    const sized = { ...records, data: records.data.map((value) => value * size) };
+    const plan = await planEncrypted([graph], sized, { prepare, records: 100, random: seeded(1) });
+    parseKeyholderPlan(JSON.parse(JSON.stringify(plan.plan)));
+    requireFidelity(plan);
+  });
 
   it("an ensemble on the same ciphertexts", async () => {
     const { graph, features } = EXACT_MODELS[3]!.make();
