@@ -68,6 +68,8 @@ export class MemberModel {
   private readonly fit: CheckSet;
   private readonly check: CheckSet;
   private readonly decisions: Decisions;
+  /** Per layer, what flows into it on the fit set in real arithmetic: the search needs it at every try. */
+  private readonly realInputs: readonly (readonly Float64Array[])[];
   /** `[output]` columns on the check set in real arithmetic. */
   private readonly realOutputs: readonly Float64Array[];
 
@@ -86,8 +88,10 @@ export class MemberModel {
     stages.push({ forms: normal.final, squared: 0 });
     let basis: readonly Float64Array[] = fit.columns;
     const layers: Layer[] = [];
+    const inputs: (readonly Float64Array[])[] = [];
     stages.forEach(({ forms, squared }, depth) => {
       const blocks = findBlocks(depth === 0 ? transformForms(forms, transform) : forms);
+      inputs.push(basis);
       const means = Float64Array.from(basis, mean);
       layers.push({
         blocks,
@@ -99,6 +103,7 @@ export class MemberModel {
       basis = applyReal(blocks, squared, basis, fit.count);
     });
     this.layers = layers;
+    this.realInputs = inputs;
     this.squares = layers.length - 1;
     this.realOutputs = this.runReal(check);
     const { center, largest } = centres(basis, this.realOutputs);
@@ -141,9 +146,9 @@ export class MemberModel {
     random: () => number,
   ): QuantizedLayer[] {
     const { columns, count } = this.fit;
-    let real: readonly Float64Array[] = columns;
     let path: readonly Float64Array[] = withNoise(columns, noise / scales.encode, random);
     return this.layers.map(({ blocks, squared, statistics, means }, depth): QuantizedLayer => {
+      const real = this.realInputs[depth]!;
       const weights = depth === 0 ? blocks.matrices.map((matrix) => matrix.weights) : refitMatrices(blocks, real, path);
       const untouched = path === real && digits[depth] === undefined;
       const scale = scales.weights[depth]!;
@@ -154,8 +159,8 @@ export class MemberModel {
           : [roundMatrices(blocks, weights, statistics, scale, DIGIT_LIMIT[kind]), 1 / scale];
       const bias = biasKeepingMeans(blocks, matrices, unit, means, Float64Array.from(path, mean));
       if (depth < this.squares) {
-        real = applyReal(blocks, squared, real, count);
-        path = untouched ? real : applyBlocks(blocks, matrices, unit, bias, squared, path, count);
+        const next = this.realInputs[depth + 1]!;
+        path = untouched ? next : applyBlocks(blocks, matrices, unit, bias, squared, path, count);
       }
       return { matrices, unit, bias };
     });
