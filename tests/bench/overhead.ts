@@ -20,7 +20,7 @@ import type { BareLoopRequest } from "./overhead/bare-loop.ts";
 import { type CpuByThread, cpuByThread, spentBetween, totalMs } from "./overhead/cpu-time.ts";
 import { openPlainBrowser } from "./overhead/plain-browser.ts";
 
-const ROUNDS = 3;
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const BARE_SECONDS = 4;
 const FEATURES = 784;
 const root = resolve(import.meta.dirname, "../..");
@@ -78,8 +78,8 @@ for (let round = 0; round <= ROUNDS; round++) {
     ].join(" "),
   );
 }
-const last = rounds.at(-1);
-if (last) printThreads(last.job, last.bare);
+const middle = rounds.toSorted((a, b) => a.cpuRatio - b.cpuRatio)[rounds.length >> 1];
+if (middle) printThreads(middle.job, middle.bare);
 const summary = {
   model: given ? basename(given) : "dense 784-512-10",
   batchRecords: spec?.batchRecords,
@@ -135,13 +135,11 @@ async function measureBare(stage: OnnxStageSpec): Promise<Rate> {
     seconds: BARE_SECONDS,
   };
   await browser.evaluate(`new Promise((warm) => {
-    const worker = new Worker("/worker/bench-bare.js", { type: "module" });
-    window.bareDone = new Promise((done) => worker.addEventListener("message", ({ data }) => {
-      if (data.kind === "warm") return warm();
-      worker.terminate();
-      done([data.records, data.ms]);
-    }));
-    worker.postMessage(${JSON.stringify(request)});
+    window.bareWorker ??= new Worker("/worker/bench-bare.js", { type: "module" });
+    window.bareDone = new Promise((done) => {
+      bareWorker.onmessage = ({ data }) => (data.kind === "warm" ? warm() : done([data.records, data.ms]));
+    });
+    bareWorker.postMessage(${JSON.stringify(request)});
   })`);
   const before = cpuByThread(browser.pid);
   const [count, ms] = z.tuple([z.number(), z.number()]).parse(await browser.evaluate("window.bareDone"));
@@ -175,7 +173,7 @@ function rate(count: number, ms: number, before: CpuByThread, after: CpuByThread
 
 /** Where the CPU time of both went, for whoever wants to lower it. */
 function printThreads(job: Rate, bare: Rate): void {
-  console.log("\nCPU µs a record by thread, last round       job     bare");
+  console.log("\nCPU µs a record by thread, median round      job     bare");
   const bareBy = new Map(bare.threads);
   for (const [name, microseconds] of job.threads) {
     if (microseconds < 0.05) break;
