@@ -45,6 +45,8 @@ export interface NodeDonorOptions {
 
 export interface NodeDonor {
   readonly accepted: () => number;
+  /** Bytes of payloads and artefacts that it fetched, and of results that it sent. */
+  readonly traffic: () => { readonly down: number; readonly up: number };
   /** Every payload byte that it was sent, when asked to keep them. */
   readonly received: () => readonly Uint8Array[];
   /** Digests of the stages that it worked on. */
@@ -85,6 +87,7 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
   const received: Uint8Array[] = [];
   const refused: string[] = [];
   let accepted = 0;
+  const traffic = { down: 0, up: 0 };
   let stopped = false;
 
   await new Promise<void>((resolve, reject) => {
@@ -118,15 +121,21 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
     ...options.hello,
   });
 
+  async function fetched(digest: string): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await artefact(url, digest);
+    traffic.down += bytes.length;
+    return bytes;
+  }
+
   async function prepare(lease: Lease): Promise<Prepared> {
-    const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await artefact(url, lease.specDigest))));
+    const spec = StageSpec.parse(JSON.parse(new TextDecoder().decode(await fetched(lease.specDigest))));
     switch (spec.kernel) {
       case "onnx":
-        return prepareOnnx(spec, await artefact(url, spec.model.digest));
+        return prepareOnnx(spec, await fetched(spec.model.digest));
       case "lanes":
-        return prepareLanes(await artefact(url, spec.program.digest));
+        return prepareLanes(await fetched(spec.program.digest));
       case "tfjs":
-        return prepareTfjs(spec, await artefact(url, spec.model.digest));
+        return prepareTfjs(spec, await fetched(spec.model.digest));
     }
   }
 
@@ -156,11 +165,14 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
             ? (await request(socket, "payload:get", { leaseId, fence })).buffer
             : buffer.slice(lease.inlineOffset, lease.inlineOffset + lease.payloadBytes);
         if (keepPayloads) received.push(payload);
+        traffic.down += payload.length;
         const { runtime, program, result } = await compute(lease, payload);
         try {
           const claimed = options.float32MacsPerSecond === undefined ? TIMINGS.computeMs : lease.predictedMs;
           const submission = { leaseId, fence, runtime, timings: { ...TIMINGS, computeMs: claimed } };
-          await request(socket, "result:submit", submission, falsify(result, lease, program));
+          const sent = falsify(result, lease, program);
+          await request(socket, "result:submit", submission, sent);
+          traffic.up += sent.length;
           accepted++;
           onAccepted(lease);
         } catch (error) {
@@ -178,6 +190,7 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
   return {
     ended: working,
     accepted: () => accepted,
+    traffic: () => ({ ...traffic }),
     received: () => received,
     specs: () => [...stages.keys()],
     refused: () => refused,

@@ -1,4 +1,7 @@
-/** The four aggregation tasks of the benchmark, and the earlier jobs that the meta-learned start has seen. */
+/**
+ * The tasks of the benchmark. Every task trains small networks on some images and gives a reducer their outputs on others: no record
+ * that a network was trained on is ever aggregated in the same task.
+ */
 import { type AggregationSet, fromMembers, type MemberOutputs } from "#lib/aggregation/aggregation-set.ts";
 import { normal, type Random, seeded, shuffled } from "#lib/aggregation/random.ts";
 import { CLASSES, type Classifier, cutTiles, type Digits, SIDE, trainClassifier } from "./digits.ts";
@@ -9,67 +12,109 @@ export interface AggregationTask {
   readonly labels: Float64Array;
 }
 
-/** Images 0..4,999 train the small networks; the rest is labelled and held out for the reducers. */
-const TRAIN = 5_000;
+/** Images `from … to − 1`. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Split {
+  /** For the networks. */
+  readonly train: Range;
+  /** For the reducers: some of them get labels, the others judge. */
+  readonly aggregate: Range;
+}
+
+const PIXELS = SIDE * SIDE;
 const TILE = 16;
 const CORNERS = [0, SIDE - TILE];
 
 /** (a) four overlapping corner tiles an image, one network for all of them. */
-export async function tileTask(digits: Digits, seed: number, trainFrom = 0, trainTo = TRAIN): Promise<AggregationTask> {
+export async function tileTask(digits: Digits, name: string, { train, aggregate }: Split, seed: number) {
   const corners = CORNERS.flatMap((top) => CORNERS.map((left) => ({ top, left })));
-  const parts = corners.map(({ top, left }) => cutTiles(digits, top, left, TILE, trainFrom, trainTo));
-  const labels = digits.labels.slice(trainFrom, trainTo);
+  const parts = corners.map(({ top, left }) => cutTiles(digits, top, left, TILE, train.from, train.to));
+  const labels = digits.labels.slice(train.from, train.to);
   const { inputs, targets } = interleave(parts, labels, TILE * TILE, seed);
   const classify = await trainClassifier(inputs, targets, TILE * TILE, 2, seed);
-  const members = corners.map(({ top, left }): MemberOutputs => {
-    const centre = (start: number) => (start + TILE / 2) / (SIDE / 2) - 1;
-    return {
-      outputs: classify(cutTiles(digits, top, left, TILE, TRAIN, digits.count), digits.count - TRAIN),
+  const centre = (start: number) => (start + TILE / 2) / (SIDE / 2) - 1;
+  const members = corners.map(
+    ({ top, left }): MemberOutputs => ({
+      outputs: classify(cutTiles(digits, top, left, TILE, aggregate.from, aggregate.to), aggregate.to - aggregate.from),
       position: [centre(left), centre(top)],
-      coverage: (TILE * TILE) / (SIDE * SIDE),
-    };
-  });
-  return task("a: four tiles", digits, members);
+      coverage: (TILE * TILE) / PIXELS,
+    }),
+  );
+  return taskOf(name, digits, aggregate, members);
 }
 
-export type Breakage = "shifted" | "inverted" | null;
+/**
+ * How a member is broken:
+ * - `offset`: its normalisation was forgotten; every pixel that it reads is 1 brighter than what it was trained on
+ * - `negative`: it reads the image inverted, white for black
+ * - `moved`: it reads the image 6 pixels further right
+ * - `renumbered`: its classes are off by one; where it means k, it says k + 1
+ * - `reversed`: it says improbable for probable (p becomes 1/p, normalised)
+ */
+export type Breakage = "offset" | "negative" | "moved" | "renumbered" | "reversed" | null;
 
-/** (b), (c) members trained on 300 images each; broken ones see the image shifted by six pixels, or inverted. */
+/** (b), (c) members that were trained on 300 images each, for five epochs. */
 export async function memberTask(
   digits: Digits,
   name: string,
+  { train, aggregate }: Split,
   breakages: readonly Breakage[],
   seed: number,
-  trainFrom = 0,
 ): Promise<AggregationTask> {
+  const images = digits.images.slice(aggregate.from * PIXELS, aggregate.to * PIXELS);
   const members: MemberOutputs[] = [];
   for (const [m, breakage] of breakages.entries()) {
-    const from = trainFrom + m * 300;
-    const width = SIDE * SIDE;
-    const images = digits.images.slice(from * width, (from + 300) * width);
-    const classify = await trainClassifier(images, digits.labels.slice(from, from + 300), width, 25, seed + 10 * m);
-    members.push({ outputs: classify(brokenView(digits, breakage), digits.count - TRAIN) });
+    const classify = await member(digits, train.from + m * 300, seed + 10 * m);
+    const outputs = classify(brokenView(images, breakage), aggregate.to - aggregate.from);
+    members.push({ outputs: brokenAnswers(outputs, breakage) });
   }
-  return task(name, digits, members);
+  return taskOf(name, digits, aggregate, members);
 }
 
-function brokenView(digits: Digits, breakage: Breakage): Float32Array {
-  const images = digits.images.slice(TRAIN * SIDE * SIDE);
+function member(digits: Digits, from: number, seed: number): Promise<Classifier> {
+  const images = digits.images.slice(from * PIXELS, (from + 300) * PIXELS);
+  return trainClassifier(images, digits.labels.slice(from, from + 300), PIXELS, 5, seed);
+}
+
+function brokenView(images: Float32Array, breakage: Breakage): Float32Array {
   switch (breakage) {
-    case null:
-      return images;
-    case "inverted":
+    case "offset":
+      return images.map((value) => value + 1);
+    case "negative":
       return images.map((value) => 1 - value);
-    case "shifted": {
-      const shifted = new Float32Array(images.length);
-      shifted.set(images.subarray(0, images.length - 6), 6);
-      return shifted;
+    case "moved": {
+      const moved = new Float32Array(images.length);
+      for (let row = 0; row < images.length; row += SIDE) {
+        moved.set(images.subarray(row, row + SIDE - 6), row + 6);
+      }
+      return moved;
     }
+    default:
+      return images;
   }
+}
+
+function brokenAnswers(outputs: Float32Array, breakage: Breakage): Float32Array {
+  const broken = new Float32Array(outputs.length);
+  for (let row = 0; row < outputs.length; row += CLASSES) {
+    const p = outputs.subarray(row, row + CLASSES);
+    const answer = broken.subarray(row, row + CLASSES);
+    if (breakage === "renumbered") for (let c = 0; c < CLASSES; c++) answer[(c + 1) % CLASSES] = p[c] ?? 0;
+    else if (breakage === "reversed") {
+      const inverse = p.map((value) => 1 / Math.max(value, 1e-6));
+      const sum = inverse.reduce((a, b) => a + b, 0);
+      answer.set(inverse.map((value) => value / sum));
+    } else answer.set(p);
+  }
+  return broken;
 }
 
 /** (d) windows of a generated signal: three kinds of wave that show for a part of the record only, in noise. */
-export async function windowTask(records: number, seed: number): Promise<AggregationTask> {
+export async function windowTask(name: string, records: number, seed: number): Promise<AggregationTask> {
   const classes = 3;
   const length = 128;
   const window = 32;
@@ -106,7 +151,7 @@ export async function windowTask(records: number, seed: number): Promise<Aggrega
     for (let r = 0; r < records; r++) three.set(answers.subarray(r * CLASSES, r * CLASSES + classes), r * classes);
     return { outputs: three, position: [(start + window / 2) / (length / 2) - 1, 0], coverage: window / length };
   });
-  return { name: "d: windows of a signal", set: fromMembers(members, records, classes, "probabilities"), labels };
+  return { name, set: fromMembers(members, records, classes, "probabilities"), labels };
 }
 
 function wave(label: number, t: number, phase: number): number {
@@ -114,9 +159,12 @@ function wave(label: number, t: number, phase: number): number {
   return 1.1 * Math.sin((2 * Math.PI * t) / period + phase);
 }
 
-function task(name: string, digits: Digits, members: readonly MemberOutputs[]): AggregationTask {
-  const set = fromMembers(members, digits.count - TRAIN, CLASSES, "probabilities");
-  return { name, set, labels: digits.labels.slice(TRAIN) };
+function taskOf(name: string, digits: Digits, { from, to }: Range, members: readonly MemberOutputs[]): AggregationTask {
+  return {
+    name,
+    set: fromMembers(members, to - from, CLASSES, "probabilities"),
+    labels: digits.labels.slice(from, to),
+  };
 }
 
 /** Mixes equally long lists of samples in a seeded order, so that training without shuffling sees all of them. */
