@@ -1,5 +1,7 @@
 /** What commands are given, read the same everywhere. */
+import type { Reducer } from "#lib/protocol/api/aggregation.ts";
 import { type CreateJob, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import type { SegmentSpec } from "#lib/protocol/datasets.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { JobId } from "#lib/protocol/ids.ts";
 import type { DatasetOptions } from "./dataset-options.ts";
@@ -9,6 +11,12 @@ export interface SubmitOptions extends GlobalOptions, DatasetOptions {
   readonly privacy: "encrypted" | "public";
   readonly custody: "submitter" | "coordinator";
   readonly runtime?: CreateJob["runtime"];
+  readonly models?: readonly string[];
+  readonly window?: SegmentSpec;
+  readonly tile?: SegmentSpec;
+  readonly aggregation?: Reducer;
+  /** Commander's --no-contribute. */
+  readonly contribute: boolean;
   readonly name?: string;
   readonly minFidelity?: number;
   readonly acceptFidelity?: boolean;
@@ -17,6 +25,28 @@ export interface SubmitOptions extends GlobalOptions, DatasetOptions {
   readonly watch: boolean;
   readonly output?: string;
   readonly format?: ResultFormat;
+}
+
+/** MODEL… DATASET, or DATASET with --models. */
+export function modelsAndDataset(
+  files: readonly string[],
+  models: readonly string[] = [],
+): { readonly models: readonly string[]; readonly dataset: string } {
+  const dataset = files.at(-1);
+  const all = [...files.slice(0, -1), ...models];
+  if (dataset !== undefined && all.length > 0) return { models: all, dataset };
+  throw new FluxError("invalid_request", "Name a model and a dataset: `flux submit model.onnx records.csv`.");
+}
+
+/** What POST /jobs takes of how outputs are combined. */
+export function combining({ window, tile, aggregation, contribute }: SubmitOptions) {
+  if (window && tile) throw new FluxError("invalid_request", "Give either --window or --tile.");
+  const segments = window ?? tile;
+  return {
+    ...(segments ? { segments } : {}),
+    ...(aggregation ? { aggregation } : {}),
+    ...(contribute ? {} : { contribute: false }),
+  };
 }
 
 /** As stated, else by the file's ending, else CSV. */

@@ -1,6 +1,8 @@
 /** The command line: `npx flux …`. The SDK underneath; every failure is one line that says what to do. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { Reducer } from "#lib/protocol/api/aggregation.ts";
 import { CreateJob, ResultFormat } from "#lib/protocol/api/jobs.ts";
+import type { SegmentSpec } from "#lib/protocol/datasets.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
 import { fraction, withDatasetOptions } from "./dataset-options.ts";
 import { cancelJob, listJobs, showJob } from "./jobs.ts";
@@ -21,8 +23,14 @@ program
   .description("try an API key and keep it for this server")
   .action(async (_options, command: Command) => (await import("./login.ts")).login(command.optsWithGlobals()));
 
-withDatasetOptions(program.command("submit <model> <dataset>"))
-  .description("upload, plan, run, and write the results to a file")
+withDatasetOptions(program.command("submit <files...>"))
+  .usage("[options] MODEL… DATASET")
+  .description("upload, plan, run, and write the results to a file; several models are combined to one answer")
+  .option("--models <files...>", "the models, where only DATASET stands alone")
+  .option("--window <length/stride>", "run the models on windows of every record, for example 64/32", windows)
+  .option("--tile <size/overlap>", "run the models on tiles of every image, for example 16/4", tiles)
+  .addOption(new Option("--aggregation <how>", "how members and segments become one answer").choices(Reducer.options))
+  .option("--no-contribute", "how the outputs were combined does not improve later jobs' start")
   .addOption(
     new Option("--privacy <privacy>", "who may see the data").choices(["encrypted", "public"]).default("encrypted"),
   )
@@ -43,8 +51,8 @@ withDatasetOptions(program.command("submit <model> <dataset>"))
   .option("--no-watch", "do not wait for the results")
   .option("-o, --output <file>", "where the results go")
   .addOption(format())
-  .action(async (model: string, dataset: string, _options, command: Command) =>
-    (await import("./submit.ts")).submit(model, dataset, command.optsWithGlobals()),
+  .action(async (files: string[], _options, command: Command) =>
+    (await import("./submit.ts")).submit(files, command.optsWithGlobals()),
   );
 
 withDatasetOptions(program.command("inspect <file>"))
@@ -85,6 +93,22 @@ program
   );
 
 program
+  .command("feedback <id> <file>")
+  .description("send labels or ratings: CSV with the columns record (or the id column), label, score, comment")
+  .option("--replace", "new labels take the place of others that are there")
+  .action(async (id: string, file: string, _options, command: Command) =>
+    (await import("./feedback.ts")).feedback(id, file, command.optsWithGlobals()),
+  );
+
+program
+  .command("aggregate <id>")
+  .description("combine a job's outputs anew, with the labels that there are now")
+  .addOption(new Option("--aggregation <how>", "with another reducer").choices(Reducer.options))
+  .action(async (id: string, _options, command: Command) =>
+    (await import("./feedback.ts")).aggregate(id, command.optsWithGlobals()),
+  );
+
+program
   .command("cancel <id>")
   .description("cancel a job that has not ended")
   .action((id: string, _options, command: Command) => cancelJob(id, command.optsWithGlobals()));
@@ -115,6 +139,22 @@ try {
     say("  `flux inspect DATASET` shows every column and what would be accepted.");
   }
   process.exitCode = 1;
+}
+
+function windows(text: string): SegmentSpec {
+  const [length, stride] = pair(text);
+  return { kind: "window", length, stride: stride ?? length, axis: 0 };
+}
+
+function tiles(text: string): SegmentSpec {
+  const [size, overlap] = pair(text);
+  return { kind: "tile", size, overlap: overlap ?? 0 };
+}
+
+function pair(text: string): [number, number | undefined] {
+  const found = /^(\d+)(?:\/(\d+))?$/.exec(text);
+  if (!found) throw new InvalidArgumentError("a number, or two with a slash between, like 64/32");
+  return [Number(found[1]), found[2] === undefined ? undefined : Number(found[2])];
 }
 
 function count(text: string): number {

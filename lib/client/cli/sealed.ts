@@ -23,7 +23,11 @@ import { describePlan, print, printJson, say } from "./output.ts";
 import { bar, progressLine } from "./progress.ts";
 import { type Connection, connect, type GlobalOptions } from "./settings.ts";
 
-export async function submitFromHere(modelPath: string, datasetPath: string, options: SubmitOptions): Promise<void> {
+export async function submitFromHere(
+  modelPaths: readonly string[],
+  datasetPath: string,
+  options: SubmitOptions,
+): Promise<void> {
   const { ingest, inputs } = await readDatasetOptions(options);
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
@@ -33,7 +37,7 @@ export async function submitFromHere(modelPath: string, datasetPath: string, opt
   const planned = await planSealed(
     engine.engine,
     {
-      models: [await sourceFile(modelPath)],
+      models: await Promise.all(modelPaths.map(sourceFile)),
       dataset: await sourceFile(datasetPath),
       ingest,
       options: {

@@ -5,25 +5,32 @@ import { basename } from "node:path";
 import type { CreateJob, JobResource } from "#lib/protocol/api/jobs.ts";
 import type { FilePurpose } from "#lib/protocol/api/uploads.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
+import type { ModelId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../flux-client.ts";
-import { formatOf, type SubmitOptions } from "./arguments.ts";
+import { combining, formatOf, modelsAndDataset, type SubmitOptions } from "./arguments.ts";
 import { readDatasetOptions } from "./dataset-options.ts";
+import { describeAggregation } from "./feedback.ts";
 import { describeDataset, describeModel, describePlan, describeRecipe, print, printJson, say } from "./output.ts";
 import { bar, jobLine, progressLine } from "./progress.ts";
 import { writeResults } from "./results.ts";
 import { connect } from "./settings.ts";
 
-export async function submit(modelPath: string, datasetPath: string, options: SubmitOptions): Promise<void> {
+export async function submit(files: readonly string[], options: SubmitOptions): Promise<void> {
+  const { models: modelPaths, dataset: datasetPath } = modelsAndDataset(files, options.models);
   if (options.privacy === "encrypted" && options.custody === "submitter") {
-    return (await import("./sealed.ts")).submitFromHere(modelPath, datasetPath, options);
+    return (await import("./sealed.ts")).submitFromHere(modelPaths, datasetPath, options);
   }
   const { ingest, inputs } = await readDatasetOptions(options);
   const { labelColumn, idColumn, columns, ...rest } = ingest;
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
-  const modelFile = await upload(client, modelPath, "model");
-  const model = await client.createModel({ file_id: modelFile.id });
-  say(describeModel(model));
+  const models: ModelId[] = [];
+  for (const path of modelPaths) {
+    const modelFile = await upload(client, path, "model");
+    const model = await client.createModel({ file_id: modelFile.id });
+    say(describeModel(model));
+    models.push(model.id);
+  }
   const dataFile = await upload(client, datasetPath, "dataset");
   const dataset = await client.createDataset({
     file_id: dataFile.id,
@@ -36,10 +43,11 @@ export async function submit(modelPath: string, datasetPath: string, options: Su
   for (const warning of dataset.warnings) say(`note: ${warning}`);
 
   const request = {
-    model: model.id,
+    models,
     dataset: dataset.id,
     privacy: options.privacy,
     inputs: [...inputs],
+    ...combining(options),
     ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
@@ -64,6 +72,7 @@ export async function submit(modelPath: string, datasetPath: string, options: Su
   const done = await watchJob(client, job);
   const path = options.output ?? `${job.id}.${format}`;
   await writeResults(client, done.id, format, path);
+  if (done.aggregation) for (const text of describeAggregation(done.aggregation)) say(text);
   say(`Results: ${path}`);
   if (options.json) printJson(done);
 }
