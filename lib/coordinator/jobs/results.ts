@@ -42,6 +42,16 @@ export function resultsName(jobId: JobId, version: number, part: string): Object
 }
 export const outputPart = (index: number): string => `output${index}`;
 
+/** Where an output of a version lies. */
+export function partOf(jobId: JobId, { version, parts }: ResultsDescription, output: number): ObjectName {
+  return parts?.[output] ?? resultsName(jobId, version, outputPart(output));
+}
+
+/** The newest version; 1 where none is listed. */
+export async function newestVersion(objects: ObjectStore, jobId: JobId): Promise<number> {
+  return (await readVersions(objects, jobId)).at(-1)?.version ?? 1;
+}
+
 /** Written last: a version exists when its description does, and is listed after that. */
 export async function writeResults(
   objects: ObjectStore,

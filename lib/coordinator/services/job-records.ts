@@ -12,7 +12,7 @@ import type { DatasetRecord } from "#lib/storage/records.ts";
 import { type Store, SYSTEM } from "#lib/storage/store.ts";
 import { objectSections } from "../dataset-sections.ts";
 import type { Identity } from "../identity.ts";
-import { outputPart, readResults, resultsName } from "../jobs/results.ts";
+import { newestVersion, partOf, readResults } from "../jobs/results.ts";
 
 export interface RecordsAsked {
   readonly start: number;
@@ -27,7 +27,6 @@ export interface JobRecordsService {
 
 /** Values of one output that are shown. */
 const VALUES = 64;
-const FIRST_VERSION = 1;
 
 export function createJobRecordsService(options: {
   readonly store: Pick<Store, "jobs" | "datasets">;
@@ -35,7 +34,7 @@ export function createJobRecordsService(options: {
 }): JobRecordsService {
   const { store, objects } = options;
   return {
-    async get(caller, id, { start, limit, version = FIRST_VERSION }) {
+    async get(caller, id, { start, limit, version }) {
       const job = await store.jobs.get(caller.tenantId, id);
       if (job.datasetId === null) {
         throw new FluxError("conflict", "The job's records and answers are where its key is, with its submitter.");
@@ -43,7 +42,7 @@ export function createJobRecordsService(options: {
       if (job.status !== "completed") {
         throw new FluxError("conflict", `The job is ${job.status}: its records have answers when it is completed.`);
       }
-      const results = await readResults(objects, id, version);
+      const results = await readResults(objects, id, version ?? (await newestVersion(objects, id)));
       const count = Math.max(0, Math.min(limit, JOB_RECORDS_MOST, results.records - start));
       const dataset = await store.datasets.get(SYSTEM, job.datasetId);
       const inputs = await readRecords(objects, dataset, start, count);
@@ -51,7 +50,7 @@ export function createJobRecordsService(options: {
       for (const [index, output] of results.outputs.entries()) {
         const stride = bytesPerRecord({ ...output, dtype: "FP32" });
         const range = { offset: start * stride, bytes: count * stride };
-        const values = viewOf("FP32", await objects.read(resultsName(id, version, outputPart(index)), range));
+        const values = viewOf("FP32", await objects.read(partOf(id, results, index), range));
         const elements = elementsPerRecord(output);
         for (let row = 0; row < count; row++) {
           const own = values.subarray(row * elements, row * elements + Math.min(elements, VALUES));

@@ -40,7 +40,7 @@ import { RecentPlans } from "../jobs/recent-plans.ts";
 import { readRecipe, recipeOf, writeRecipe } from "../jobs/recipe.ts";
 import { removeJob } from "../jobs/remove.ts";
 import { jobReport } from "../jobs/report.ts";
-import { outputPart, readAggregation, readResults, readVersions, resultsName } from "../jobs/results.ts";
+import { newestVersion, partOf, readAggregation, readResults, readVersions } from "../jobs/results.ts";
 import { jobResource } from "../jobs/view.ts";
 import type { Log } from "../log.ts";
 import { quotasOf } from "../quotas.ts";
@@ -75,7 +75,6 @@ interface Ingredients {
 
 /** Records in one chunk of a download. */
 const CHUNK_RECORDS = 4096;
-const FIRST_VERSION = 1;
 /** Planning that takes longer goes on without the request. */
 const PLANNING_MS = 60_000;
 
@@ -296,7 +295,7 @@ export class JobService {
     if (job.status !== "completed") {
       throw new FluxError("conflict", `The job is ${job.status}: its results come when it is completed. Watch ${id}.`);
     }
-    const wanted = version ?? (await readVersions(this.#options.objects, id)).at(-1)?.version ?? FIRST_VERSION;
+    const wanted = version ?? (await newestVersion(this.#options.objects, id));
     const file = resultFile(format, await this.#resultSource(job, wanted));
     return { file, name: `${id}-v${wanted}${file.extension}`, version: wanted };
   }
@@ -435,7 +434,6 @@ export class JobService {
     const dataset = await this.#datasetOf(job);
     const reader = openDataset(dataset.description, objectSections(objects, dataset.objectName));
     const { outputs, records } = description;
-    const partOf = (index: number) => description.parts?.[index] ?? resultsName(job.id, version, outputPart(index));
     const chunks = async function* (): AsyncGenerator<ResultChunk> {
       for (let start = 0; start < records; start += CHUNK_RECORDS) {
         const count = Math.min(CHUNK_RECORDS, records - start);
@@ -443,7 +441,7 @@ export class JobService {
         for (const [index, output] of outputs.entries()) {
           const stride = bytesPerRecord({ ...output, dtype: "FP32" });
           const range = { offset: start * stride, bytes: count * stride };
-          tensors.push(viewOf("FP32", await objects.read(partOf(index), range)));
+          tensors.push(viewOf("FP32", await objects.read(partOf(job.id, description, index), range)));
         }
         yield {
           start,
