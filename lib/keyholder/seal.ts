@@ -171,7 +171,8 @@ export class SealKey implements Disposable {
     }
     parameters.setPolyModulusDegree(ring.n);
     parameters.setCoeffModulus(moduli);
-    const context = this.own(new seal.SEALContext(parameters, true, seal.SecLevelType.tc128));
+    // Without the chain of smaller moduli: nothing is ever rescaled, and each level costs its tables (0.36 s against 0.2 s for all).
+    const context = this.own(new seal.SEALContext(parameters, false, seal.SecLevelType.tc128));
     if (!context.parametersSet()) {
       throw new FluxError(
         "plan_impossible",
