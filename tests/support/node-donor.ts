@@ -160,10 +160,18 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
       if (value.kind === "wait") continue;
       for (const lease of value.leases) {
         const { leaseId, fence } = lease;
-        const payload =
-          lease.inlineOffset === null
-            ? (await request(socket, "payload:get", { leaseId, fence })).buffer
-            : buffer.slice(lease.inlineOffset, lease.inlineOffset + lease.payloadBytes);
+        let payload: Uint8Array<ArrayBuffer>;
+        try {
+          payload =
+            lease.inlineOffset === null
+              ? (await request(socket, "payload:get", { leaseId, fence })).buffer
+              : buffer.slice(lease.inlineOffset, lease.inlineOffset + lease.payloadBytes);
+        } catch (error) {
+          if (!socket.connected) return;
+          // The lease ran out, or its job has ended, while others were computed: a tab takes the next one, too.
+          refused.push(error instanceof Error ? error.message : String(error));
+          continue;
+        }
         if (keepPayloads) received.push(payload);
         traffic.down += payload.length;
         const { runtime, program, result } = await compute(lease, payload);

@@ -300,13 +300,27 @@ class Keeper {
       }
       if (program === state.programs.length - 1) await this.#keep(batch);
       this.#fidelity = worse(this.#fidelity, opened.fidelity);
-      await this.#api.verdict(batch, { verdict: "sane", program, generation, fidelity: opened.fidelity });
+      await this.#confirm(batch, { verdict: "sane", program, generation, fidelity: opened.fidelity });
     }
     await this.#look();
   }
 
+  /** The answer to the last confirmation may be lost with the connection, and the job be completed when it is sent again. */
+  async #confirm(batch: number, said: Parameters<CustodyApi["verdict"]>[1]): Promise<void> {
+    try {
+      await this.#api.verdict(batch, said);
+    } catch (error) {
+      if (!isFluxError(error) || error.code !== "conflict") throw error;
+      await this.#look();
+      if (this.#job?.status !== "completed") throw error;
+    }
+  }
+
   async #keep(batch: number): Promise<void> {
     const { engine, store, state } = this.#run;
+    // Left behind where a run ended just after the upload.
+    await store.remove(state.job, seedBlob(batch));
+    await store.remove(state.job, lanesBlob(batch));
     const ids = await engine.call("ids", {
       start: batch * state.recordsPerBatch,
       count: recordsIn(state, batch),

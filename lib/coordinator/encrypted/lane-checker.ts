@@ -98,7 +98,12 @@ export function laneChecker(
       sentPrograms.add(digest);
     }
     const request: AuditRequest = { programs, items: batch.map(({ item }) => item) };
-    thread().postMessage(request);
+    const buffers = request.items.flatMap(({ packed, result }) => [packed.buffer, result.buffer]);
+    // Both are copies of our own: they go over without another one.
+    thread().postMessage(
+      request,
+      buffers.filter((buffer) => buffer instanceof ArrayBuffer),
+    );
   }
 
   async function audit(stage: StageRecord, batch: BatchRecord, range: UnitRange, result: Uint8Array, lanes: number[]) {
