@@ -4,11 +4,14 @@ import type { Store } from "#lib/storage/store.ts";
 import type { Config } from "./config.ts";
 import type { FleetReporter } from "./fleet-report.ts";
 import type { Log } from "./log.ts";
+import type { OperatorService } from "./operator/operator-service.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { Callers } from "./rest/caller.ts";
 import type { OpenConnections } from "./rest/open-connections.ts";
 import type { Route } from "./rest/route.ts";
+import type { AccountService } from "./services/account.ts";
 import type { Services } from "./services/index.ts";
+import type { WebhookService } from "./services/webhooks.ts";
 
 export interface Coordinator {
   readonly config: Config;
@@ -17,6 +20,9 @@ export interface Coordinator {
   readonly store: Store;
   readonly services: Services;
   /** Who is signed in, for pages. */
+  readonly account: AccountService;
+  readonly webhooks: WebhookService;
+  readonly operator: OperatorService;
   readonly callers: Callers;
   readonly connections: OpenConnections;
   /** How the scheduler stands, and what its background pass changed. */

@@ -34,6 +34,8 @@ import { createFirstKey } from "./identity.ts";
 import { modelProbe } from "./jobs/probe.ts";
 import { recordPayloads } from "./jobs/record-payloads.ts";
 import type { Log } from "./log.ts";
+import { Backups } from "./operator/backups.ts";
+import { OperatorService } from "./operator/operator-service.ts";
 import { type Optimizer, openOptimizer } from "./optimizer.ts";
 import type { EmbedOptions } from "./partners/embed.ts";
 import { createGroupService } from "./partners/group-service.ts";
@@ -54,6 +56,7 @@ import { groupRoutes } from "./rest/routes/groups.ts";
 import { jobRoutes } from "./rest/routes/jobs.ts";
 import { metaRoutes } from "./rest/routes/meta.ts";
 import { modelRoutes } from "./rest/routes/models.ts";
+import { operatorRoutes } from "./rest/routes/operator.ts";
 import { optimizerRoutes } from "./rest/routes/optimizer.ts";
 import { siteRoutes } from "./rest/routes/sites.ts";
 import { volunteerRoutes } from "./rest/routes/volunteers.ts";
@@ -88,6 +91,9 @@ export interface Parts {
   readonly rest: Rest;
   readonly uploads: Uploads;
   readonly embed: EmbedOptions;
+  readonly account: AccountService;
+  readonly webhooks: WebhookService;
+  readonly operator: OperatorService;
   readonly callers: Callers;
   readonly connections: OpenConnections;
   readonly authHandler: AuthHandler;
@@ -108,7 +114,13 @@ const CHECKING_THREADS = 2;
 /** How long donors may take to send what they are computing; with the rest, SIGTERM stays below 10 s. */
 const DRAIN_LEASES_MS = 4_000;
 
-export async function openParts(config: Config, log: Log, now: () => number): Promise<Parts> {
+/** @param notReady what keeps the server from serving, in words; null when it is ready */
+export async function openParts(
+  config: Config,
+  log: Log,
+  now: () => number,
+  notReady: () => string | null,
+): Promise<Parts> {
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 });
   const store = openSqliteStore(join(config.dataFolder, "flux.sqlite"));
   discardUnfinishedFiles(config.dataFolder);
@@ -253,6 +265,20 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     audit,
     now,
   });
+  const operator = new OperatorService({
+    store,
+    config,
+    jobs,
+    account,
+    accounts: access.accounts,
+    backups: new Backups(config.dataFolder),
+    dispatcher,
+    openSockets: gateway.openSockets,
+    limits: access.limits,
+    connections,
+    audit,
+    now,
+  });
   const routes: Route[] = [
     ...fileRoutes(services.files),
     ...modelRoutes(services.models),
@@ -264,6 +290,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     ...groupRoutes(services.groups),
     ...volunteerRoutes(createVolunteerService(store, now), (request) => gateway.hostOf(request)),
     ...accountRoutes(account),
+    ...operatorRoutes({ operator, notReady, publicUrl: config.publicUrl }),
     ...webhookRoutes(webhooks),
     ...accessRoutes({ store, connections, audit, now, secure }),
     ...optimizerRoutes(optimizer),
@@ -286,6 +313,9 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
     rest,
     uploads,
     embed: { store, ticketSecret: await loadSecret(store, TICKET_SECRET), now },
+    account,
+    webhooks,
+    operator,
     callers: access.callers,
     connections,
     authHandler: access.authHandler,
@@ -298,6 +328,7 @@ export async function openParts(config: Config, log: Log, now: () => number): Pr
       await dispatch.start();
     },
     async close() {
+      operator.close();
       uploads.close();
       const webhooksSent = dispatch.close();
       dispatcher.drain();

@@ -48,10 +48,11 @@ export interface ServerOptions {
 type Phase = "starting" | "ready" | "draining";
 
 export async function startCoordinator({ config, log, preparePages }: ServerOptions): Promise<RunningServer> {
-  const parts = await openParts(config, log, Date.now);
+  let phase: Phase = "starting";
+  const notReady = () => (phase === "ready" ? null : phase);
+  const parts = await openParts(config, log, Date.now, notReady);
   const metrics = createMetrics();
   observeWork(metrics.registry, parts);
-  let phase: Phase = "starting";
   let pages: Pages | null = null;
 
   const coordinator: Coordinator = {
@@ -60,12 +61,15 @@ export async function startCoordinator({ config, log, preparePages }: ServerOpti
     metrics: metrics.registry,
     store: parts.store,
     services: parts.services,
+    account: parts.account,
+    webhooks: parts.webhooks,
+    operator: parts.operator,
     callers: parts.callers,
     connections: parts.connections,
     fleet: parts.fleet,
     optimizer: parts.optimizer,
     routes: parts.routes,
-    notReady: () => (phase === "ready" ? null : phase),
+    notReady,
   };
   registerCoordinator(coordinator);
 

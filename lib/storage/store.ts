@@ -358,6 +358,8 @@ export interface Store {
     /** What the accepted results of a stage took their donors, and their checks the coordinator. */
     effort(stageId: StageId): Promise<Effort>;
     refusals(stageId: StageId, limit: number): Promise<readonly RefusalRecord[]>;
+    /** Of all stages, newest first. */
+    recentRefusals(limit: number): Promise<readonly RefusalRecord[]>;
     /** Resolves when everything that was written behind so far is committed. */
     flush(): Promise<void>;
   };
@@ -368,6 +370,9 @@ export interface Store {
     /** Written behind: adds to the counters. What is accepted is counted with its result (work.accept). */
     count(id: DonorId, add: DonorCounts, atMs: number): void;
     ban(id: DonorId, atMs: number): Promise<void>;
+    unban(id: DonorId): Promise<void>;
+    /** Banned last first. */
+    banned(limit: number): Promise<readonly DonorRecord[]>;
     /** Most computed first. */
     leaders(limit: number): Promise<readonly DonorRecord[]>;
     totals(): Promise<{

@@ -7,6 +7,7 @@ const SECTIONS = [
   { href: "/dashboard/jobs", text: "Jobs" },
   { href: "/dashboard/models", text: "Models" },
   { href: "/dashboard/data", text: "Data" },
+  { href: "/dashboard/account", text: "Account" },
 ];
 
 export function DashboardNav() {

@@ -3,8 +3,12 @@ import type { HTMLAttributes, ReactNode, TdHTMLAttributes, ThHTMLAttributes } fr
 
 export function Table({ label, className = "", children }: { label: string; className?: string; children: ReactNode }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard
-    <section aria-label={label} tabIndex={0} className={`overflow-x-auto rounded-lg border border-line ${className}`}>
+    <section
+      aria-label={label}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable with the keyboard
+      tabIndex={0}
+      className={`relative overflow-x-auto rounded-lg border border-line ${className}`}
+    >
       <table className="w-full border-collapse text-left text-[0.95rem]">{children}</table>
     </section>
   );

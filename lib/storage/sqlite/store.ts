@@ -1,5 +1,5 @@
 /** The store on SQLite: one file, one writer, better-sqlite3. Nouns that need more than a few lines have their own files. */
-import { and, asc, count, desc, eq, gt, inArray, lt, max, notInArray, sql, sum } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, inArray, isNotNull, lt, max, notInArray, sql, sum } from "drizzle-orm";
 import * as t from "#drizzle/schema.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { DatasetId, FileId, JobId, ModelId, TenantId } from "#lib/protocol/ids.ts";
@@ -300,6 +300,22 @@ function donors({ sqlite, drizzle }: OpenDatabase, commits: GroupCommit): Store[
     },
     async ban(id, atMs) {
       await commits.writeNow(() => drizzle.update(t.donors).set({ bannedAtMs: atMs }).where(eq(t.donors.id, id)).run());
+    },
+    async unban(id) {
+      // Its record starts anew: with the old counts it would be banned again at its next connection.
+      await commits.writeNow(() =>
+        drizzle.update(t.donors).set({ bannedAtMs: null, refused: 0 }).where(eq(t.donors.id, id)).run(),
+      );
+    },
+    async banned(limit) {
+      const rows = drizzle
+        .select()
+        .from(t.donors)
+        .where(isNotNull(t.donors.bannedAtMs))
+        .orderBy(desc(t.donors.bannedAtMs))
+        .limit(limit)
+        .all();
+      return rows.map((row) => DonorRecord.parse(row));
     },
     async leaders(limit) {
       commits.flush();

@@ -169,6 +169,10 @@ export function sqliteWork(sqlite: Sqlite, commits: GroupCommit, stages: StageRe
       return EffortRow.parse(statements.selectEffort.get(stageId));
     },
 
+    async recentRefusals(limit) {
+      commits.flush();
+      return statements.selectRecentRefusals.all(limit).map((row): RefusalRecord => RefusalRow.parse(row));
+    },
     async refusals(stageId, limit) {
       commits.flush();
       return statements.selectRefusals.all(stageId, limit).map((row): RefusalRecord => RefusalRow.parse(row));
@@ -239,6 +243,10 @@ function prepare(sqlite: Sqlite) {
     selectRefusals: sqlite.prepare(
       `select microtask_id as microtaskId, stage_id as stageId, donor_id as donorId, code, detail, created_at_ms as createdAtMs
        from refusals where stage_id = ? order by id desc limit ?`,
+    ),
+    selectRecentRefusals: sqlite.prepare(
+      `select microtask_id as microtaskId, stage_id as stageId, donor_id as donorId, code, detail, created_at_ms as createdAtMs
+       from refusals order by id desc limit ?`,
     ),
     selectEffort: sqlite.prepare(
       `select coalesce(sum(compute_ms), 0) as computeMs, coalesce(sum(checked_units), 0) as checkedUnits,

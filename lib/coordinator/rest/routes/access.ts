@@ -123,7 +123,7 @@ export function accessRoutes({ store, connections, audit, now, secure }: AccessO
   ];
 }
 
-function keyResource(record: ApiKeyRecord): ApiKeyResource {
+export function keyResource(record: ApiKeyRecord): ApiKeyResource {
   const time = (atMs: number | null) => (atMs === null ? null : new Date(atMs).toISOString());
   return {
     id: record.id,
