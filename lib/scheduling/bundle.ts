@@ -9,11 +9,6 @@ import { leaseMs } from "./lease-time.ts";
 import type { Candidate } from "./score.ts";
 import type { ChooseRequest, IdleReason, Microtask, PlannedLease } from "./types.ts";
 
-/**
- * A bundle is filled to this share of the limit at p90: of full bundles then about 96 % keep it, for p90 alone is 90 %.
- * Simulated (two decades of speeds): 1.0 → 91 %, 0.9 → 95 %, 0.85 → 97 %; throughput is the same within 1 %.
- */
-const HEADROOM = 0.85;
 /** Near the end a donor takes this share of what would let all end together: later requests correct the estimate. */
 const TAIL_SHARE = 0.7;
 const MIN_SHARE_MS = 150;
@@ -50,7 +45,7 @@ export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: F
   const needed = stage.leasedCount === 0 && filled.leases.length === 0;
   if (!needed && oneUnitMs > LATE_FACTOR * sooner + LATE_MARGIN_MS) return "rest-finishes-sooner-without-you";
 
-  const limitMs = Math.min(request.wantMs, LEASE_LIMITS.microtaskMs) * HEADROOM - filled.p90Ms;
+  const limitMs = Math.min(request.wantMs, LEASE_LIMITS.microtaskMs) * costModel.bundleShare(donor) - filled.p90Ms;
   const leaseTargetMs = Math.max(
     MIN_LEASE_MS,
     Math.min(

@@ -13,13 +13,18 @@ export interface Tails {
   high: number;
 }
 
-/**
- * Steps in the logarithm, for a miss of one tail (nine times as far as for a hit). With 0.05 a donor whose noise doubles has
- * an honest interval again after some 25 outcomes.
- */
-export const OWN_STEP = 0.05;
+/** Step in the logarithm of a class's tails, for a miss of one tail (nine times as far as for a hit). */
 export const CLASS_STEP = 0.01;
+const OWN_STEP = 0.05;
+/** A donor's first outcomes say most: their steps are longer. */
+const FIRST_STEP = 0.08;
+const STEP_HALVES_AFTER = 8;
 const BOUNDS = { min: 0.25, max: 6 } as const;
+
+/** Step of a donor's own tails after `outcomes` outcomes. */
+export function ownStep(outcomes: number): number {
+  return Math.max(OWN_STEP, FIRST_STEP / (1 + outcomes / STEP_HALVES_AFTER));
+}
 
 /** The tail that an outcome missed grows, the others shrink: in the long run each is missed once in ten times. */
 export function moveTails(tails: Tails, promised: Interval, tookMs: number, step: number): void {
@@ -46,4 +51,19 @@ export class CoverageCount {
     const n = Math.max(1, this.#observations);
     return { observations: this.#observations, within80: this.#within80 / n, belowP90: this.#belowP90 / n };
   }
+}
+
+/** Bundles that may take longer than the limit, as share of all: the promise is one in twenty. */
+const LATE_BUNDLES = 0.03;
+export const USUAL_BUNDLE_SHARE = 0.85;
+const BUNDLE_SHARE_BOUNDS = { min: 0.2, max: 0.9 } as const;
+export const BUNDLE_STEP = { own: 0.2, class: 0.05 } as const;
+
+/**
+ * To what share of the limit a bundle should be filled (at p90, its leases' added) so that three in a hundred take longer:
+ * the same tracking of a quantile, for sums whose parts share their device's luck and its stalls.
+ */
+export function moveBundleShare(share: number, late: boolean, step: number): number {
+  const next = share * Math.exp(step * (late ? LATE_BUNDLES - 1 : LATE_BUNDLES));
+  return Math.max(BUNDLE_SHARE_BOUNDS.min, Math.min(BUNDLE_SHARE_BOUNDS.max, next));
 }

@@ -8,13 +8,25 @@
  */
 import { z } from "zod";
 import type { DonorId, StageId } from "#lib/protocol/ids.ts";
+import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
 import type { KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
-import { bounded, CLASS_STEP, CoverageCount, moveTails, OWN_STEP, type Tails } from "./calibration.ts";
+import {
+  BUNDLE_STEP,
+  bounded,
+  CLASS_STEP,
+  CoverageCount,
+  moveBundleShare,
+  moveTails,
+  ownStep,
+  type Tails,
+  USUAL_BUNDLE_SHARE,
+} from "./calibration.ts";
 import { benchmarkRate } from "./filters.ts";
 import { predictionOf, type Rates, warmP90 } from "./prediction.ts";
 import { Sessions } from "./sessions.ts";
 import { type Evidence, learn, newEvidence, Pool, type Posterior, type Prior, posterior, voteOf } from "./shrinkage.ts";
 import type {
+  BundleObservation,
   CalibrationReport,
   CostModel,
   DonorView,
@@ -54,6 +66,8 @@ const UP_OF_DOWN = 0.4;
 const OVERHEAD_BASE_MS = 8;
 /** Browsers give hidden tabs about a tenth; learnt per class like everything else. */
 const HIDDEN_SLOWDOWN = 10;
+/** Bundles filled to less than this part of what they may are not full. */
+const FULL_BUNDLE = 0.7;
 /** Below this, a transfer measures the round trip and not the link. */
 const MIN_LINK_BYTES = 8_192;
 const MIN_LINK_MS = 2;
@@ -62,12 +76,15 @@ interface ClassState {
   readonly pools: (Pool | undefined)[];
   readonly tails: Tails;
   readonly coverage: CoverageCount;
+  bundleShare: number;
 }
 
 interface DonorState {
   readonly evidence: (Evidence | undefined)[];
   readonly own: ClassState;
   readonly tails: Tails;
+  outcomes: number;
+  bundleShare: number;
   /** The rates last asked for, while nothing that they depend on changed: one choice asks several times. */
   cache: CachedRates | null;
 }
@@ -183,6 +200,20 @@ class HierarchicalCostModel implements CostModel {
     this.#donor(donor).cache = null;
   }
 
+  bundleShare(donor: DonorView): number {
+    return this.#donor(donor).bundleShare;
+  }
+
+  observeBundle({ donor, promisedP90Ms, tookMs }: BundleObservation): void {
+    const state = this.#donor(donor);
+    const { own } = state;
+    const late = tookMs > LEASE_LIMITS.microtaskMs;
+    // That a nearly empty bundle was in time says nothing of full ones.
+    if (!late && promisedP90Ms < FULL_BUNDLE * state.bundleShare * LEASE_LIMITS.microtaskMs) return;
+    state.bundleShare = moveBundleShare(state.bundleShare, late, BUNDLE_STEP.own);
+    own.bundleShare = moveBundleShare(own.bundleShare, late, BUNDLE_STEP.class);
+  }
+
   observeSession(event: SessionEvent): void {
     this.#sessions.observe(event);
   }
@@ -270,10 +301,11 @@ class HierarchicalCostModel implements CostModel {
     if (!rates) return;
     const interval = promised ?? predictionOf(rates, units, 1).warm;
     const tookMs = downloadMs + computeMs + uploadMs + overheadMs;
-    const { own, tails } = this.#donor(donor);
+    const state = this.#donor(donor);
+    const { own, tails } = state;
     this.#coverage.add(interval, tookMs);
     own.coverage.add(interval, tookMs);
-    moveTails(tails, interval, tookMs, OWN_STEP);
+    moveTails(tails, interval, tookMs, ownStep(state.outcomes++));
     moveTails(own.tails, interval, tookMs, CLASS_STEP);
   }
 
@@ -287,7 +319,14 @@ class HierarchicalCostModel implements CostModel {
         }
       }
       const own = this.#class(donor.deviceClass);
-      state = { evidence: new Array(QUANTITIES), own, tails: { ...own.tails }, cache: null };
+      state = {
+        evidence: new Array(QUANTITIES),
+        own,
+        tails: { ...own.tails },
+        outcomes: 0,
+        bundleShare: own.bundleShare,
+        cache: null,
+      };
       this.#donors.set(donor.id, state);
     }
     return state;
@@ -343,7 +382,12 @@ class HierarchicalCostModel implements CostModel {
   #class(deviceClass: string): ClassState {
     let state = this.#classes.get(deviceClass);
     if (!state) {
-      state = { pools: new Array(QUANTITIES), tails: { low: 1, high: 1 }, coverage: new CoverageCount() };
+      state = {
+        pools: new Array(QUANTITIES),
+        tails: { low: 1, high: 1 },
+        coverage: new CoverageCount(),
+        bundleShare: USUAL_BUNDLE_SHARE,
+      };
       this.#classes.set(deviceClass, state);
     }
     return state;

@@ -196,6 +196,9 @@ export interface CostModel {
   /** The runtime it should use for this stage: the fastest one predicted. */
   runtimeFor(donor: DonorView, stage: StageDefinition): RuntimeId | null;
   observe(observation: Observation): void;
+  /** Share of the time limit that this donor's bundles should be filled to at p90, so that 95 % of them keep it. */
+  bundleShare(donor: DonorView): number;
+  observeBundle(observation: BundleObservation): void;
   /** A donor came or went: teaches how long sessions last. */
   observeSession(event: SessionEvent): void;
   /** Expected milliseconds until a donor that is online departs (fleet-wide, shrunk towards a prior). */
@@ -227,6 +230,14 @@ export interface Observation {
   readonly overheadMs: number;
   /** What was promised of the sum of the four when it was leased; null: hold it against what is believed now. */
   readonly promised: Interval | null;
+}
+
+/** A bundle whose every lease was accepted. */
+export interface BundleObservation {
+  readonly donor: DonorView;
+  /** Sum of its leases' p90, artefacts in the cache. */
+  readonly promisedP90Ms: number;
+  readonly tookMs: number;
 }
 
 /** How a class's prior for one quantity moved, and what that gains for its next newcomer. */

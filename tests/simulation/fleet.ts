@@ -11,6 +11,8 @@ import type { FleetSpec, Range, UnitSpec } from "./scenario.ts";
 export const HIDDEN_SPEED = 0.1;
 /** What a stall multiplies a microtask's time by. */
 const STALL_FACTOR = 5;
+/** Correlation of the drift from one microtask to the next. */
+const DRIFT_MEMORY = 0.95;
 /** Standard deviation of ln(time) of one transfer: others share the line. */
 const LINK_SCATTER = 0.15;
 
@@ -40,6 +42,7 @@ export class Device {
   readonly #schedule: Random;
   readonly #links: Random;
   readonly #sessions: Session[] = [];
+  #drift = 0;
 
   constructor(fleet: FleetSpec, seed: number) {
     const random = seededRandom(seed);
@@ -78,8 +81,12 @@ export class Device {
 
   /** Time of one microtask's computing that begins now, as share of its mean. */
   scatter(): number {
-    const { scatter, stalls } = this.#fleet;
-    const factor = Math.exp(scatter * this.random.normal() - (scatter * scatter) / 2);
+    const { scatter, stalls, drift = 0 } = this.#fleet;
+    if (drift > 0) {
+      this.#drift = DRIFT_MEMORY * this.#drift + Math.sqrt(1 - DRIFT_MEMORY ** 2) * drift * this.random.normal();
+    }
+    const spread = scatter * scatter + drift * drift;
+    const factor = Math.exp(scatter * this.random.normal() + this.#drift - spread / 2);
     return (factor * (this.random.uniform() < stalls ? STALL_FACTOR : 1)) / (1 + stalls * (STALL_FACTOR - 1));
   }
 

@@ -23,6 +23,8 @@ export interface FleetSpec {
   readonly rttMs: Range;
   /** Standard deviation of ln(time) from one microtask to the next. */
   readonly scatter: number;
+  /** Standard deviation of a slow wander of ln(time), correlated 0.95 from one microtask to the next: other programs. 0 where left out. */
+  readonly drift?: number;
   /** Share of microtasks that take five times as long (garbage collection, another tab, a busy core). */
   readonly stalls: number;
   /** Standard deviation of ln(benchmark ÷ truth). */

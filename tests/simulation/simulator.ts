@@ -55,9 +55,17 @@ export interface Outcome {
   readonly realMs: number;
 }
 
+/** A bundle in work: what its leases were promised to take and took. */
+interface Bundle {
+  readonly promisedP90Ms: number;
+  left: number;
+  tookMs: number;
+}
+
 /** One microtask's way through a donor. Laid out ahead, and again when something before it is dropped. */
 interface Timing {
   readonly attempt: Attempt;
+  readonly bundle: Bundle;
   readonly downEndMs: number;
   readonly downloadMs: number;
   /** Computing on the visible device. */
@@ -377,6 +385,8 @@ class Simulation {
     const answerAtMs = this.#nowMs + device.rttMs / 2;
     let firstStartMs = Number.POSITIVE_INFINITY;
     let aloneMs = 0;
+    const promisedP90Ms = attempts.reduce((sum, { promised }) => sum + promised.p90, 0);
+    const bundle: Bundle = { promisedP90Ms, left: attempts.length, tookMs: 0 };
     for (const attempt of attempts) {
       const { allowedCountries, definition } = attempt.stage;
       if (allowedCountries && !allowedCountries.has(device.country)) this.#regionsBroken++;
@@ -392,6 +402,7 @@ class Simulation {
       donor.downFreeMs = downEndMs;
       const timing: Timing = {
         attempt,
+        bundle,
         downEndMs,
         downloadMs,
         workMs: ((1000 * units * unit.macs) / device.macsPerSecond) * device.scatter(),
@@ -487,6 +498,10 @@ class Simulation {
       overheadMs,
       promised: attempt.promised,
     });
+    const { bundle } = timing;
+    bundle.tookMs += downloadMs + computeMs + uploadMs;
+    // One that lost a lease never counts down to zero.
+    if (--bundle.left === 0) this.#costModel.observeBundle({ donor: donor.view, ...bundle });
     this.#revoke(this.#board.accept(attempt, computeMs));
     const { stage } = attempt;
     if (stage.pendingCount === 0 && stage.attempts.size === 0) {

@@ -3,11 +3,13 @@
  * a lease (returned, expired, raced) says nothing and is not counted.
  */
 import type { DonorId, LeaseId } from "#lib/protocol/ids.ts";
+import type { Attempt } from "#lib/scheduling/types.ts";
 import type { DispatchEvents, Emitter } from "./events.ts";
 
 interface Bundle {
   readonly donorId: DonorId;
   readonly leases: number;
+  readonly promisedP90Ms: number;
   left: number;
   tookMs: number;
   whole: boolean;
@@ -23,9 +25,11 @@ export class BundleTimes {
     events.on("lease:ended", ({ leaseId }) => this.#ended(leaseId, null));
   }
 
-  begin(donorId: DonorId, leaseIds: readonly LeaseId[]): void {
-    const bundle: Bundle = { donorId, leases: leaseIds.length, left: leaseIds.length, tookMs: 0, whole: true };
-    for (const leaseId of leaseIds) this.#open.set(leaseId, bundle);
+  begin(donorId: DonorId, attempts: readonly Attempt[]): void {
+    const leases = attempts.length;
+    const promisedP90Ms = attempts.reduce((sum, { promised }) => sum + promised.p90, 0);
+    const bundle: Bundle = { donorId, leases, promisedP90Ms, left: leases, tookMs: 0, whole: true };
+    for (const { leaseId } of attempts) this.#open.set(leaseId, bundle);
   }
 
   #ended(leaseId: LeaseId, tookMs: number | null): void {
@@ -36,7 +40,7 @@ export class BundleTimes {
     if (tookMs === null) bundle.whole = false;
     else bundle.tookMs += tookMs;
     if (bundle.left > 0 || !bundle.whole) return;
-    const { donorId, leases } = bundle;
-    this.#events.emit("bundle:finished", { donorId, leases, tookMs: bundle.tookMs });
+    const { donorId, leases, promisedP90Ms, tookMs: bundleMs } = bundle;
+    this.#events.emit("bundle:finished", { donorId, leases, promisedP90Ms, tookMs: bundleMs });
   }
 }

@@ -147,6 +147,10 @@ export class Dispatcher {
       events,
       release: (donorId) => this.#release(donorId),
     });
+    events.on("bundle:finished", ({ donorId, promisedP90Ms, tookMs }) => {
+      const donor = this.#fleet.get(donorId)?.view;
+      if (donor) costModel.observeBundle({ donor, promisedP90Ms, tookMs });
+    });
     this.#settlement = new Settlement({
       ...options,
       leases: this.#leases,
@@ -439,7 +443,7 @@ export class Dispatcher {
     const leases = outcomes.map(({ attempt }) => this.#grant(attempt, nowMs - askedAtMs));
     this.#bundles.begin(
       session.id,
-      outcomes.map(({ attempt }) => attempt.leaseId),
+      outcomes.map(({ attempt }) => attempt),
     );
     this.#leases.scheduleExpiry();
     return { kind: "bundle", leases };

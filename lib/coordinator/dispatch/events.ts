@@ -41,7 +41,12 @@ export interface DispatchEvents {
     readonly bytes: number;
   };
   /** All of its leases were accepted; `tookMs` is theirs together. */
-  "bundle:finished": { readonly donorId: DonorId; readonly leases: number; readonly tookMs: number };
+  "bundle:finished": {
+    readonly donorId: DonorId;
+    readonly leases: number;
+    readonly promisedP90Ms: number;
+    readonly tookMs: number;
+  };
   /** `counted`: against the microtask and the donor; the others changed nothing. */
   "result:refused": {
     readonly donorId: DonorId;
