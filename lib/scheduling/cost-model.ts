@@ -9,7 +9,7 @@
 import { z } from "zod";
 import type { DonorId, StageId } from "#lib/protocol/ids.ts";
 import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
-import type { KernelKind, RuntimeId } from "#lib/protocol/stage.ts";
+import type { RuntimeId } from "#lib/protocol/stage.ts";
 import {
   BUNDLE_STEP,
   bounded,
@@ -23,6 +23,20 @@ import {
 } from "./calibration.ts";
 import { benchmarkRate } from "./filters.ts";
 import { predictionOf, type Rates, warmP90 } from "./prediction.ts";
+import {
+  baselineDown,
+  computeBaselineMs,
+  computeQuantity,
+  DOWN,
+  missingBytes,
+  OVERHEAD,
+  OVERHEAD_BASE_MS,
+  QUANTITIES,
+  quantityName,
+  startOf,
+  UP,
+  UP_OF_DOWN,
+} from "./quantities.ts";
 import { Sessions } from "./sessions.ts";
 import { type Evidence, learn, newEvidence, Pool, type Posterior, type Prior, posterior, voteOf } from "./shrinkage.ts";
 import type {
@@ -39,19 +53,6 @@ import type {
   StageDefinition,
 } from "./types.ts";
 
-const KERNELS: readonly KernelKind[] = ["onnx", "tfjs", "lanes"];
-const RUNTIMES: readonly RuntimeId[] = ["lane-simd", "ort-wasm", "ort-webgpu", "tfjs-wasm", "tfjs-webgpu"];
-
-/** Quantities: compute per (kernel, runtime, visible or hidden), then the two directions of the link, then overhead. */
-const DOWN = KERNELS.length * RUNTIMES.length * 2;
-const UP = DOWN + 1;
-const OVERHEAD = DOWN + 2;
-const QUANTITIES = DOWN + 3;
-
-/** Beliefs before anything was seen: standard deviations in log space, squared. */
-const COMPUTE_START: Prior = { mean: 0, between: 0.5 ** 2, within: 0.2 ** 2 };
-const LINK_START: Prior = { mean: 0, between: 0.6 ** 2, within: 0.3 ** 2 };
-const OVERHEAD_START: Prior = { mean: 0, between: 0.5 ** 2, within: 0.4 ** 2 };
 const STAGE_EFFECT_START = 0.4 ** 2;
 /** Stages never become certain, so that an effect that one donor taught wrongly is corrected by the next. */
 const STAGE_EFFECT_FLOOR = 0.04 ** 2;
@@ -59,13 +60,6 @@ const STAGES_REMEMBERED = 4_096;
 /** About a kilobyte each; a donor that comes back with its id is known again. */
 const DONORS_REMEMBERED = 20_000;
 
-/** Where the benchmark took no download: a modest line. */
-const FALLBACK_DOWN_BYTES_PER_SECOND = 1.25e6;
-/** Home links send slower than they receive. */
-const UP_OF_DOWN = 0.4;
-const OVERHEAD_BASE_MS = 8;
-/** Browsers give hidden tabs about a tenth; learnt per class like everything else. */
-const HIDDEN_SLOWDOWN = 10;
 /** Bundles filled to less than this part of what they may are not full. */
 const FULL_BUNDLE = 0.7;
 /** Below this, a transfer measures the round trip and not the link. */
@@ -121,7 +115,11 @@ const Snapshot = z.object({
   fleet: z.record(z.string(), Sums),
   classes: z.record(
     z.string(),
-    z.object({ pools: z.record(z.string(), Sums), tails: z.object({ low: z.number(), high: z.number() }) }),
+    z.object({
+      pools: z.record(z.string(), Sums),
+      tails: z.object({ low: z.number(), high: z.number() }),
+      bundleShare: z.number().default(USUAL_BUNDLE_SHARE),
+    }),
   ),
 });
 
@@ -268,7 +266,10 @@ class HierarchicalCostModel implements CostModel {
       version: 1,
       fleet: sumsOf(this.#fleet),
       classes: Object.fromEntries(
-        [...this.#classes].map(([name, { pools, tails }]) => [name, { pools: sumsOf(pools), tails: { ...tails } }]),
+        [...this.#classes].map(([name, { pools, tails, bundleShare }]) => [
+          name,
+          { pools: sumsOf(pools), tails: { ...tails }, bundleShare },
+        ]),
       ),
     } satisfies z.input<typeof Snapshot>;
   }
@@ -285,10 +286,11 @@ class HierarchicalCostModel implements CostModel {
         if (own) this.#pool(deviceClass, quantity).restore(own);
       }
     }
-    for (const [deviceClass, { tails }] of Object.entries(classes)) {
-      const own = this.#class(deviceClass).tails;
-      own.low = bounded(tails.low);
-      own.high = bounded(tails.high);
+    for (const [deviceClass, { tails, bundleShare }] of Object.entries(classes)) {
+      const own = this.#class(deviceClass);
+      own.tails.low = bounded(tails.low);
+      own.tails.high = bounded(tails.high);
+      own.bundleShare = moveBundleShare(bundleShare, false, 0);
     }
     this.reestimate();
   }
@@ -485,44 +487,4 @@ class HierarchicalCostModel implements CostModel {
       tails: state.tails,
     };
   }
-}
-
-function computeQuantity(kernel: KernelKind, runtime: RuntimeId, visible: boolean): number {
-  return (KERNELS.indexOf(kernel) * RUNTIMES.length + RUNTIMES.indexOf(runtime)) * 2 + (visible ? 0 : 1);
-}
-
-function quantityName(quantity: number): string {
-  if (quantity === DOWN) return "download";
-  if (quantity === UP) return "upload";
-  if (quantity === OVERHEAD) return "overhead";
-  const kernel = KERNELS[Math.floor(quantity / (RUNTIMES.length * 2))];
-  const runtime = RUNTIMES[Math.floor(quantity / 2) % RUNTIMES.length];
-  return `${kernel} on ${runtime}${quantity % 2 === 0 ? "" : ", hidden tab"}`;
-}
-
-function startOf(quantity: number): Prior {
-  if (quantity === DOWN || quantity === UP) return LINK_START;
-  return quantity === OVERHEAD ? OVERHEAD_START : COMPUTE_START;
-}
-
-function missingBytes(donor: DonorView, stage: StageDefinition): number {
-  let missing = 0;
-  for (const { digest, bytes } of stage.artefacts) if (!donor.cached.has(digest)) missing += bytes;
-  return missing;
-}
-
-/** What the benchmark promises for one unit at the donor's present share. */
-function computeBaselineMs(
-  donor: DonorView,
-  stage: StageDefinition,
-  runtime: RuntimeId,
-  macsPerSecond: number,
-): number {
-  const share = runtime.endsWith("webgpu") ? donor.gpuShare : donor.cpuShare;
-  const slowdown = donor.visible ? 1 : HIDDEN_SLOWDOWN;
-  return (1000 * Math.max(1, stage.unitMacs) * slowdown) / (macsPerSecond * Math.max(0.01, share));
-}
-
-function baselineDown(donor: DonorView): number {
-  return donor.benchmarkDownBytesPerSecond > 0 ? donor.benchmarkDownBytesPerSecond : FALLBACK_DOWN_BYTES_PER_SECOND;
 }
