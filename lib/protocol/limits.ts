@@ -73,7 +73,7 @@ export const CUSTODY_LIMITS = {
   /** Ciphertexts of all jobs together. */
   diskBytes: 16 * GiB,
   /** Keys that one batch may be tried under: after that its key-holder is at fault. */
-  generations: 4,
+  generations: 8,
 } as const;
 
 /** Accounts of people. */

@@ -117,6 +117,11 @@ describe("npx flux", () => {
       says: /no file nothing\.onnx/,
     },
     { name: "a model that is none", args: ["submit", "records.csv", "records.csv"], says: /ONNX/ },
+    {
+      name: "combining where the key stays here",
+      args: ["submit", "linear.onnx", "records.csv", "--aggregation", "mean"],
+      says: /--custody coordinator/,
+    },
     { name: "a job's id that is none", args: ["job", "42"], says: /job_…/ },
   ])("$name is one line that says what to do", async ({ args, says }) => {
     const { code, err } = await flux([...args, "--url", coordinator.url]);

@@ -15,9 +15,9 @@ import { reopenSealed } from "../custody/reopen.ts";
 import { decryptedOutputs, resultSource } from "../custody/results.ts";
 import { type CustodyProgress, runSealed, type SealedOutcome } from "../custody/run-sealed.ts";
 import { loadState, type SealedState } from "../custody/stores.ts";
-import { planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
+import { combinedElsewhere, planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
 import type { FluxClient } from "../flux-client.ts";
-import { formatOf, type SubmitOptions } from "./arguments.ts";
+import { combining, formatOf, type SubmitOptions } from "./arguments.ts";
 import { readDatasetOptions } from "./dataset-options.ts";
 import { describePlan, print, printJson, say } from "./output.ts";
 import { bar, progressLine } from "./progress.ts";
@@ -28,6 +28,8 @@ export async function submitFromHere(
   datasetPath: string,
   options: SubmitOptions,
 ): Promise<void> {
+  const { segments, aggregation } = combining(options);
+  if (segments || aggregation) throw combinedElsewhere();
   const { ingest, inputs } = await readDatasetOptions(options);
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);

@@ -36,6 +36,7 @@ export async function planSealed(
   request: SealedRequest,
   onOpened: (opened: OpenedInputs) => void = () => {},
 ): Promise<LocallyPlanned> {
+  if (request.models.length > 1) throw combinedElsewhere();
   const opened = await engine.call("open", {
     models: request.models.map(sentFile),
     dataset: sentFile(request.dataset),
@@ -45,6 +46,15 @@ export async function planSealed(
   onOpened(opened);
   const local = await engine.call("plan", { minFidelity: request.options.min_fidelity ?? 0.99 });
   return { request, opened, local };
+}
+
+/** Said at once, rather than results of one model only after everything was computed. */
+export function combinedElsewhere(): FluxError {
+  return new FluxError(
+    "unavailable",
+    "Several models, windows and tiles are combined in the coordinator's custody only, so far: add --custody coordinator, or submit one model on whole records.",
+    { param: "custody" },
+  );
 }
 
 /** What it would cost and what donors would see, with the donors that are online now; nothing is kept but the uploaded files. */
