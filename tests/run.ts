@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { ensureChromium } from "./support/chromium.ts";
+import { ensureFirefox } from "./support/firefox.ts";
 
 const PARTS = ["check", "build", "unit", "e2e"] as const;
 type Part = (typeof PARTS)[number];
@@ -36,6 +37,9 @@ const parts = partsAskedFor(process.argv.slice(2));
 rmSync(REPORTS, { recursive: true, force: true });
 mkdirSync(REPORTS, { recursive: true });
 process.env.FLUX_CHROMIUM = ensureChromium();
+const firefox = ensureFirefox();
+if (firefox) process.env.FLUX_FIREFOX = firefox;
+else console.log("There is no Firefox here: its tests are skipped. Install firefox-esr or set FLUX_FIREFOX.");
 
 for (const part of parts) {
   console.log(`\n── ${part} ${"─".repeat(60 - part.length)}`);

@@ -1,75 +1,17 @@
 /** The embed on a partner's page in Chromium: it works, it is isolated both ways, and no page can start it for its visitor. */
 import AxeBuilder from "@axe-core/playwright";
 import { type BrowserContext, expect, type Frame, type Page, test } from "@playwright/test";
-import { SiteResource } from "#lib/protocol/api/partners.ts";
-import { startTestCoordinator, type TestCoordinator } from "../support/coordinator.ts";
-import { byteRecords, denseModel } from "../support/dense-model.ts";
-import { type PartnerPage, type PartnerSite, startPartnerSite } from "../support/partner-site.ts";
-import { publicFiles } from "../support/public-files.ts";
+import { type PartnerScene, startPartnerScene } from "../support/partner-scene.ts";
 
-interface Heard {
-  name: string;
-  microtasks: number;
-  share: number;
-  reason: string | null;
-}
-declare global {
-  interface Window {
-    heard: Heard[];
-  }
-}
-
-let coordinator: TestCoordinator;
-let partner: PartnerSite;
-let stranger: PartnerSite;
-let site: SiteResource;
-/** What the partner's page is in the present test. */
-let partnerPage: Partial<PartnerPage> = {};
-
+let scene: PartnerScene;
 test.beforeAll(async () => {
-  coordinator = await startTestCoordinator({}, publicFiles);
-  const page = (): PartnerPage => ({
-    tag: {
-      src: `${coordinator.url}/embed/v1.js`,
-      "data-flux-site": site.key,
-      "data-widget": "card",
-      ...partnerPage.tag,
-    },
-    extra: partnerPage.extra ?? "",
-    headers: partnerPage.headers ?? {},
-  });
-  partner = await startPartnerSite(page);
-  stranger = await startPartnerSite(page);
+  scene = await startPartnerScene();
 });
-test.beforeEach(async () => {
-  partnerPage = {};
-  site = await createSite();
-});
-test.afterAll(async () => {
-  await Promise.all([partner.close(), stranger.close()]);
-  await coordinator.close();
-});
-
-async function post(path: string, body: object): Promise<unknown> {
-  const headers = { "Content-Type": "application/json" };
-  return (await coordinator.call(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
-}
-const createSite = async () =>
-  SiteResource.parse(await post("/sites", { name: "Garden birds", origins: [partner.origin] }));
-const siteNow = async () => SiteResource.parse(await (await coordinator.call(`/sites/${site.id}`)).json());
-
-async function submitJob(records: number): Promise<string> {
-  const { client } = coordinator;
-  const shape = { features: 32, hidden: 64, classes: 4 };
-  const modelFile = await client.uploadFile(new Blob([denseModel(shape)]), "dense.onnx", "model");
-  const dataFile = await client.uploadFile(new Blob([byteRecords(records, shape.features)]), "records.npy", "dataset");
-  const model = await client.createModel({ file_id: modelFile.id });
-  const dataset = await client.createDataset({ file_id: dataFile.id });
-  return (await client.createJob({ model: model.id, dataset: dataset.id, privacy: "public", name: "Garden birds" })).id;
-}
+test.beforeEach(() => scene.renew());
+test.afterAll(() => scene.close());
 
 /** Opens the partner's page; `requests` fills with every address that anything in it asks for. */
-async function open(context: BrowserContext, origin = partner.origin) {
+async function open(context: BrowserContext, origin = scene.partner.origin) {
   const requests: URL[] = [];
   await context.route("**/*", (route) => {
     requests.push(new URL(route.request().url()));
@@ -112,6 +54,7 @@ async function startAsVisitor(page: Page): Promise<void> {
 }
 
 test("a visitor starts, the work is counted for the site, and stops", async ({ context }) => {
+  const { client, url } = scene.coordinator;
   const { page, requests } = await open(context);
   const frame = await frameOf(page);
   await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
@@ -121,13 +64,13 @@ test("a visitor starts, the work is counted for the site, and stops", async ({ c
   expect(await page.evaluate(() => window.heard.map(({ name }) => name))).toEqual(["ready"]);
 
   await startAsVisitor(page);
-  const job = await submitJob(4_000);
-  expect((await coordinator.client.waitForJob(job as never)).status).toBe("completed");
-  const { counts } = await coordinator.client.job(job as never);
+  const job = await scene.submitJob(4_000);
+  const { counts, status: ended } = await client.waitForJob(job);
+  expect(ended).toBe("completed");
   await expect
     .poll(() => page.evaluate(() => window.heard.at(-1)))
     .toMatchObject({ name: "progress", microtasks: counts.microtasks_accepted });
-  expect(await siteNow()).toMatchObject({
+  expect(await scene.siteNow()).toMatchObject({
     counts: { visitors: 1, donating_now: 1, microtasks: counts.microtasks_accepted },
   });
   const heard = await page.evaluate(() => window.heard);
@@ -139,12 +82,12 @@ test("a visitor starts, the work is counted for the site, and stops", async ({ c
   await expect.poll(() => page.workers().length).toBe(0);
   const hosts = new Set(requests.map(({ host }) => host));
   expect([...hosts].sort(), "no other host is asked").toEqual(
-    [partner.origin, coordinator.url].map((url) => new URL(url).host).sort(),
+    [scene.partner.origin, url].map((one) => new URL(one).host).sort(),
   );
 });
 
 test("page and frame cannot reach into each other, and nobody's cookies travel", async ({ context }) => {
-  await context.addCookies([{ name: "host", value: "secret", url: coordinator.url, sameSite: "Strict" }]);
+  await context.addCookies([{ name: "host", value: "secret", url: scene.coordinator.url, sameSite: "Strict" }]);
   const { page } = await open(context);
   const frame = await frameOf(page);
   await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
@@ -175,7 +118,7 @@ test("page and frame cannot reach into each other, and nobody's cookies travel",
 });
 
 test("a page of another origin gets no frame", async ({ context }) => {
-  const { page, requests } = await open(context, stranger.origin);
+  const { page, requests } = await open(context, scene.stranger.origin);
   await expect.poll(() => page.frames().length).toBe(2);
   await expect.poll(async () => (await frameOf(page)).url()).toContain("chrome-error");
   await expect(page.frameLocator("iframe").getByRole("button", { name: "Start donating" })).toHaveCount(0);
@@ -186,8 +129,8 @@ test("a page of another origin gets no frame", async ({ context }) => {
 test("a revoked key gets no frame, and ends what runs under it", async ({ context }) => {
   const { page } = await open(context);
   await startAsVisitor(page);
-  await expect.poll(async () => (await siteNow()).counts.donating_now, { timeout: 20_000 }).toBe(1);
-  await post(`/sites/${site.id}/revoke`, {});
+  await expect.poll(async () => (await scene.siteNow()).counts.donating_now, { timeout: 20_000 }).toBe(1);
+  await scene.post(`/sites/${scene.site.id}/revoke`, {});
   await expect(status(page)).toContainText("not valid any more");
   await expect.poll(() => page.workers().length).toBe(0);
   await page.reload();
@@ -211,7 +154,7 @@ const attacks: { name: string; extra: string; told: string }[] = [
 ];
 for (const { name, extra, told } of attacks) {
   test(`a page that ${name} starts nothing`, async ({ context }) => {
-    partnerPage = { extra };
+    scene.page = { extra };
     const { page, requests } = await open(context);
     await expect(page.frameLocator("iframe").getByRole("button", { name: "Start donating" })).toBeAttached();
     for (let press = 0; press < 3; press++) {
@@ -226,7 +169,7 @@ for (const { name, extra, told } of attacks) {
     expect(computeFiles(requests)).toEqual([]);
     expect(page.workers()).toHaveLength(0);
     // The same page without its trick.
-    partnerPage = {};
+    scene.page = {};
     await page.reload();
     await startAsVisitor(page);
   });
@@ -250,7 +193,7 @@ test("scripts start nothing: neither in the frame nor by messages from the page"
 });
 
 test("a frame that is moved under the pointer just before the click starts nothing", async ({ context }) => {
-  partnerPage = { extra: "<style>iframe { position: fixed; left: 500px; top: 300px }</style>" };
+  scene.page = { extra: "<style>iframe { position: fixed; left: 500px; top: 300px }</style>" };
   const { page, requests } = await open(context);
   const frame = await frameOf(page);
   const button = await frame.getByRole("button", { name: "Start donating" }).boundingBox();
@@ -275,7 +218,7 @@ test("a frame that is moved under the pointer just before the click starts nothi
 });
 
 test("it pauses out of view and goes on when it is back", async ({ context }) => {
-  partnerPage = { extra: `<div style="height:300vh"></div>` };
+  scene.page = { extra: `<div style="height:300vh"></div>` };
   const { page } = await open(context);
   await startAsVisitor(page);
   await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
@@ -288,7 +231,7 @@ test("it pauses out of view and goes on when it is back", async ({ context }) =>
 for (const widget of ["badge", "card", "bar"]) {
   for (const theme of ["light", "dark"]) {
     test(`${widget}, ${theme}: no accessibility violations, works by keyboard`, async ({ context }) => {
-      partnerPage = { tag: { "data-widget": widget, "data-theme": theme } };
+      scene.page = { tag: { "data-widget": widget, "data-theme": theme } };
       const { page } = await open(context);
       const frame = await frameOf(page);
       await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
@@ -309,7 +252,7 @@ for (const { lang, start } of [
   { lang: "zh", start: "开始捐献算力" },
 ]) {
   test(`speaks ${lang}`, async ({ context }) => {
-    partnerPage = { tag: { "data-lang": lang } };
+    scene.page = { tag: { "data-lang": lang } };
     const { page } = await open(context);
     await expect(page.frameLocator("iframe").getByRole("button", { name: start, exact: true })).toBeVisible();
   });

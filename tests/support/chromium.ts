@@ -10,15 +10,20 @@ export { findChromium };
 export function ensureChromium(): string {
   const found = findChromium();
   if (found) return found;
-  if (isDebian() && process.getuid?.() === 0) {
-    run("apt-get", ["update", "-qq"]);
-    run("apt-get", ["install", "-y", "-qq", "chromium"]);
-  } else {
+  if (!installDebianPackage("chromium")) {
     run(process.execPath, [join("node_modules", "playwright-core", "cli.js"), "install", "chromium"]);
   }
   const installed = findChromium() ?? playwrightsOwn();
   if (!installed) throw new Error("No Chromium found or installed: install Chromium or set FLUX_CHROMIUM to its path");
   return installed;
+}
+
+/** False where this is no Debian, or not for us to change. */
+export function installDebianPackage(name: string): boolean {
+  if (!isDebian() || process.getuid?.() !== 0) return false;
+  run("apt-get", ["update", "-qq"]);
+  run("apt-get", ["install", "-y", "-qq", name]);
+  return true;
 }
 
 function isDebian(): boolean {
