@@ -4,6 +4,7 @@ const PAGES = [
   { href: "/docs", text: "API" },
   { href: "/docs/privacy", text: "Who sees what" },
   { href: "/docs/scheduling", text: "How work is shared out" },
+  { href: "/docs/embed", text: "Widget" },
   { href: "/docs/errors", text: "Errors" },
 ];
 

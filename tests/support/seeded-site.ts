@@ -29,6 +29,15 @@ export async function startSeededSite(): Promise<SeededSite> {
   const relu = await model("digits-relu.onnx");
   const file = await client.uploadFile(new Blob([digitsCsv(DIGITS)]), "digits.csv", "dataset");
   const dataset = await client.createDataset({ file_id: file.id, label_column: "digit", scale: 1 / 255 });
+  const post = async (path: string, body: object): Promise<void> => {
+    const headers = { Authorization: `Bearer ${server.apiKey}`, "Content-Type": "application/json" };
+    const response = await fetch(`${server.url}/api/v1${path}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  };
   const submit = async (request: { model: string; privacy: "public" | "encrypted"; name: string }): Promise<JobId> =>
     (await client.createJob({ ...request, dataset: dataset.id, accept_fidelity: true })).id;
 
@@ -43,6 +52,8 @@ export async function startSeededSite(): Promise<SeededSite> {
   const waitingJob = await submit({ model: relu, privacy: "public", name: "Postcodes, July" });
   const canceledJob = await submit({ model: relu, privacy: "public", name: "A try" });
   await client.cancelJob(canceledJob);
+  await post("/sites", { name: "Garden birds", origins: ["https://birds.example", "https://www.birds.example"] });
+  await post("/groups", { name: "Physics lab, room 12" });
   return {
     server,
     client,

@@ -8,6 +8,8 @@ const SECTIONS = [
   { href: "/dashboard/models", text: "Models" },
   { href: "/dashboard/data", text: "Data" },
   { href: "/dashboard/account", text: "Account" },
+  { href: "/dashboard/sites", text: "Sites" },
+  { href: "/dashboard/groups", text: "Groups" },
 ];
 
 export function DashboardNav() {
