@@ -4,7 +4,9 @@
  */
 import type { Capability, JobNotice, Signals } from "#lib/protocol/donor.ts";
 import type { ErrorCode } from "#lib/protocol/errors.ts";
+import type { Receipt } from "#lib/protocol/receipts.ts";
 import type { KernelKind, RuntimeId, StageSpec } from "#lib/protocol/stage.ts";
+import type { SignedIdentity } from "#lib/protocol/volunteer-identity.ts";
 
 // ---- page → loop ----------------------------------------------------------------------------------------------------
 
@@ -36,6 +38,8 @@ export interface StartOptions {
   /** From the embed's document: in a page of which origin it is. */
   siteTicket?: string;
   groupToken?: string;
+  /** The volunteer behind this donor, signed for this start. */
+  identity?: SignedIdentity;
   displayName?: string;
 }
 
@@ -57,6 +61,8 @@ export type LoopToPage =
   | { kind: "view"; view: DonorView }
   /** A fresh benchmark, for the page to keep. */
   | { kind: "capability"; capability: Capability }
+  /** A microtask was accepted: for the page's log. */
+  | { kind: "logged"; entry: LoggedMicrotask }
   | { kind: "stopped" };
 
 /** See loop/phase.ts for what each phase means. */
@@ -80,6 +86,17 @@ export interface HeldMicrotask {
 export interface FinishedMicrotask {
   id: string;
   verdict: "accepted" | "refused" | "given-back";
+}
+
+/** One accepted microtask, for "what my browser did". */
+export interface LoggedMicrotask {
+  microtaskId: string;
+  job: JobNotice | null;
+  kernel: KernelKind;
+  units: number;
+  computeMs: number;
+  /** The coordinator's signed word; null where it gave none. */
+  receipt: Receipt | null;
 }
 
 export interface DonorTotals {

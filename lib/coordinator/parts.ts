@@ -40,6 +40,8 @@ import { type Optimizer, openOptimizer } from "./optimizer.ts";
 import type { EmbedOptions } from "./partners/embed.ts";
 import { createGroupService } from "./partners/group-service.ts";
 import { createSiteService } from "./partners/site-service.ts";
+import { ReceiptBook } from "./receipts/receipt-book.ts";
+import { openSigningKey } from "./receipts/signing-key.ts";
 import type { Callers } from "./rest/caller.ts";
 import type { OpenConnections } from "./rest/open-connections.ts";
 import { openApiDocument } from "./rest/openapi.ts";
@@ -58,6 +60,7 @@ import { metaRoutes } from "./rest/routes/meta.ts";
 import { modelRoutes } from "./rest/routes/models.ts";
 import { operatorRoutes } from "./rest/routes/operator.ts";
 import { optimizerRoutes } from "./rest/routes/optimizer.ts";
+import { receiptRoutes } from "./rest/routes/receipts.ts";
 import { siteRoutes } from "./rest/routes/sites.ts";
 import { volunteerRoutes } from "./rest/routes/volunteers.ts";
 import { webhookRoutes } from "./rest/routes/webhooks.ts";
@@ -214,9 +217,11 @@ export async function openParts(
   dispatcher.events.on("donor:banned", ({ donorId, refused }) => log.warn({ donorId, refused }, "donor banned"));
 
   const origins = config.publicUrl === null ? [] : [new URL(config.publicUrl).origin];
+  const signingKey = await openSigningKey(config.dataFolder);
   const gateway = await openGateway({
     dispatcher,
     store,
+    receipts: new ReceiptBook(signingKey),
     admission: {
       allowedOrigins: [...origins, ...config.donorOrigins],
       trustProxy: config.trustProxy,
@@ -288,6 +293,7 @@ export async function openParts(
     ...custodyRoutes(submitted, (caller, job) => jobs.checkSealed(caller, job)),
     ...siteRoutes(services.sites),
     ...groupRoutes(services.groups),
+    ...receiptRoutes(signingKey.publicKey),
     ...volunteerRoutes(createVolunteerService(store, now), (request) => gateway.hostOf(request)),
     ...accountRoutes(account),
     ...operatorRoutes({ operator, notReady, publicUrl: config.publicUrl }),

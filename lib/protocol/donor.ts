@@ -8,6 +8,7 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "./errors.ts";
 import { Digest, DonorId, JobId, LeaseId, MicrotaskId, StageId } from "./ids.ts";
 import { SOCKET_LIMITS } from "./limits.ts";
+import { Receipt } from "./receipts.ts";
 import { KernelKind, RuntimeId } from "./stage.ts";
 import { SignedIdentity } from "./volunteer-identity.ts";
 
@@ -66,6 +67,8 @@ export const Hello = z.object({
   /** Join token of a private group. */
   groupToken: z.string().max(64).optional(),
   displayName: z.string().trim().min(1).max(40).optional(),
+  /** Wants a signed receipt with each accepted result. */
+  receipts: z.boolean().optional(),
   /** The volunteer behind this donor, where there is one. */
   identity: SignedIdentity.optional(),
   /** False: the connection's country is not used; the donor gets only jobs without a region rule. */
@@ -168,7 +171,12 @@ export const ResultSubmission = z.object({
 });
 export type ResultSubmission = z.infer<typeof ResultSubmission>;
 
-export const ResultAnswer = z.object({ kind: z.literal("accepted"), units: z.int().positive() });
+export const ResultAnswer = z.object({
+  kind: z.literal("accepted"),
+  units: z.int().positive(),
+  /** Where the donor asked for receipts. */
+  receipt: Receipt.optional(),
+});
 export type ResultAnswer = z.infer<typeof ResultAnswer>;
 
 export const LeaseReturn = z.object({

@@ -16,6 +16,7 @@ import {
   type Lease,
   PROTOCOL_VERSION,
 } from "#lib/protocol/donor.ts";
+import type { Receipt } from "#lib/protocol/receipts.ts";
 import { type OnnxStageSpec, type RuntimeId, StageSpec, type TfjsStageSpec } from "#lib/protocol/stage.ts";
 import { runLanes } from "#worker/kernels/lanes/run-lanes.ts";
 import { laneSimdRuntime } from "#worker/kernels/lanes/simd-evaluator.ts";
@@ -38,7 +39,7 @@ export interface NodeDonorOptions {
   /** Of the handshake, e.g. what a proxy adds. */
   readonly headers?: Record<string, string>;
   /** A result was acknowledged. */
-  readonly onAccepted?: (lease: Lease) => void;
+  readonly onAccepted?: (lease: Lease, receipt: Receipt | undefined) => void;
   /** Keeps what it is sent. @default false */
   readonly keepPayloads?: boolean;
 }
@@ -179,10 +180,10 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
           const claimed = options.float32MacsPerSecond === undefined ? TIMINGS.computeMs : lease.predictedMs;
           const submission = { leaseId, fence, runtime, timings: { ...TIMINGS, computeMs: claimed } };
           const sent = falsify(result, lease, program);
-          await request(socket, "result:submit", submission, sent);
+          const { value: verdict } = await request(socket, "result:submit", submission, sent);
           traffic.up += sent.length;
           accepted++;
-          onAccepted(lease);
+          onAccepted(lease, verdict.receipt);
         } catch (error) {
           if (!socket.connected) return;
           refused.push(error instanceof Error ? error.message : String(error));

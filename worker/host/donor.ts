@@ -2,7 +2,8 @@
  * The page's side of a donor: starts the loop worker after a click, passes on what the visitor and the page say, and holds the
  * last view for the page to draw. Nothing is loaded and no worker exists before `start`.
  */
-import type { DonorSettings, DonorView, LoopToPage, PageToLoop, StartOptions } from "../messages.ts";
+import type { SignedIdentity } from "#lib/protocol/volunteer-identity.ts";
+import type { DonorSettings, DonorView, LoggedMicrotask, LoopToPage, PageToLoop, StartOptions } from "../messages.ts";
 import { IDLE_VIEW } from "./idle-view.ts";
 import { keepCapability, keepSettings, keptCapability, keptSettings } from "./keeping.ts";
 import { type SignalWatch, watchSignals } from "./signals.ts";
@@ -20,9 +21,13 @@ export interface Donor {
   change(settings: Partial<DonorSettings>): void;
   /** The last view; a new object whenever something changed. */
   view(): DonorView;
+  /** The microtasks that were accepted since this page was opened, latest first; a new list whenever it grew. */
+  log(): readonly LogEntry[];
   /** For React's useSyncExternalStore. */
   subscribe(listener: () => void): () => void;
 }
+
+export type LogEntry = LoggedMicrotask & { readonly atMs: number };
 
 export interface DonorOptions {
   origin: string;
@@ -30,7 +35,8 @@ export interface DonorOptions {
   /** From the embed's document: in a page of which origin it is. */
   siteTicket?: string;
   groupToken?: string;
-  displayName?: string;
+  /** Asked at each start: the volunteer behind this donor, or null. */
+  identity?: () => Promise<SignedIdentity | null>;
   /** What is not the visitor's to change here; not kept between visits. */
   fixedSettings?: Partial<DonorSettings>;
   /** Most that either share may be here, whatever the visitor wants: an embedding page's limit. */
@@ -41,16 +47,19 @@ export interface DonorOptions {
   spawnLoop?: () => Worker;
 }
 
+/** Receipts are a few hundred bytes each. */
+const LOG_KEPT = 1_000;
 /** The loop gives leases back and ends well below this; a loop that is stuck is ended. */
 const STOP_MS = 800;
 
 export function createDonor(options: DonorOptions): Donor {
-  const { origin, fixedSettings = {}, maxShare = 1, element, spawnLoop = spawnBundled, ...identity } = options;
+  const { origin, fixedSettings = {}, maxShare = 1, element, spawnLoop = spawnBundled, identity, ...origins } = options;
   const listeners = new Set<() => void>();
   /** What the visitor wants, and what of it holds here. */
   let wanted: DonorSettings = keptSettings();
   let settings = withinLimits();
   let view = IDLE_VIEW;
+  let log: readonly LogEntry[] = [];
   let running: { worker: Worker; watch: SignalWatch; leave: AbortController } | null = null;
 
   function withinLimits(): DonorSettings {
@@ -65,6 +74,11 @@ export function createDonor(options: DonorOptions): Donor {
   function show(next: DonorView): void {
     view = next;
     for (const listener of listeners) listener();
+  }
+
+  /** A volunteer whose key fails donates without a name rather than not at all. */
+  async function signed(): Promise<SignedIdentity | null> {
+    return (await identity?.().catch(() => null)) ?? null;
   }
 
   function say(message: PageToLoop): void {
@@ -87,6 +101,9 @@ export function createDonor(options: DonorOptions): Donor {
         break;
       case "capability":
         keepCapability(message.capability);
+        break;
+      case "logged":
+        log = [{ ...message.entry, atMs: Date.now() }, ...log].slice(0, LOG_KEPT);
         break;
       case "stopped":
         end();
@@ -112,10 +129,13 @@ export function createDonor(options: DonorOptions): Donor {
         settings,
         signals: watch.current(),
         capability: keptCapability(Date.now()),
-        ...identity,
+        ...origins,
       };
       show({ ...IDLE_VIEW, phase: "starting" });
-      say({ kind: "start", options: start });
+      void signed().then((volunteer) => {
+        if (running?.worker === worker)
+          say({ kind: "start", options: { ...start, ...(volunteer && { identity: volunteer }) } });
+      });
     },
     pause: () => say({ kind: "pause" }),
     resume: () => say({ kind: "resume" }),
@@ -136,6 +156,7 @@ export function createDonor(options: DonorOptions): Donor {
       for (const listener of listeners) listener();
     },
     view: () => view,
+    log: () => log,
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -210,6 +210,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
         signals: wireSignals(),
         ...(options.siteKey && { siteKey: options.siteKey }),
         ...(options.siteTicket && { siteTicket: options.siteTicket }),
+        receipts: true,
+        ...(options.identity && { identity: options.identity }),
         ...(options.groupToken && { groupToken: options.groupToken }),
         ...(options.displayName && { displayName: options.displayName }),
       }),
@@ -245,12 +247,23 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     const outbox = createOutbox({
       clock,
       link: opened,
-      onVerdict({ held, result }, verdict) {
+      onVerdict({ held, result, submission }, verdict) {
         table.end(held);
         switch (verdict.kind) {
           case "accepted":
             tally.accepted(held.lease.leaseId, verdict.units, clock.nowMs());
             tally.moved({ up: result.length });
+            ports.send({
+              kind: "logged",
+              entry: {
+                microtaskId: held.lease.microtaskId,
+                job: jobs.get(held.lease.jobId) ?? null,
+                kernel: held.lease.kernel,
+                units: verdict.units,
+                computeMs: submission.timings.computeMs,
+                receipt: verdict.receipt,
+              },
+            });
             break;
           case "refused":
             tally.refused(held.lease.leaseId);

@@ -5,6 +5,7 @@
  */
 import type { ResultSubmission } from "#lib/protocol/donor.ts";
 import { ERROR_CODES, type FluxError, isFluxError } from "#lib/protocol/errors.ts";
+import type { Receipt } from "#lib/protocol/receipts.ts";
 import type { Clock } from "../clock.ts";
 import type { HeldLease } from "./leases.ts";
 import type { Link } from "./link.ts";
@@ -16,7 +17,7 @@ export interface Finished {
 }
 
 export type Verdict =
-  | { kind: "accepted"; units: number }
+  | { kind: "accepted"; units: number; receipt: Receipt | null }
   /** Refused by its content: it counts against this donor. */
   | { kind: "refused"; error: FluxError }
   /** Too late, or someone else was first: no harm and no credit. */
@@ -55,7 +56,7 @@ export function createOutbox(ports: {
       const timings = { ...submission.timings, uploadMs: lastUploadMs };
       const { value } = await link.request("result:submit", { ...submission, timings }, { buffer: result });
       lastUploadMs = Math.min(3_600_000, clock.nowMs() - startMs);
-      close(finished, { kind: "accepted", units: value.units });
+      close(finished, { kind: "accepted", units: value.units, receipt: value.receipt ?? null });
     } catch (error) {
       if (!isFluxError(error)) throw error;
       if (ERROR_CODES[error.code].retryable) retryLater(finished);

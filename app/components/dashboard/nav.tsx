@@ -7,9 +7,9 @@ const SECTIONS = [
   { href: "/dashboard/jobs", text: "Jobs" },
   { href: "/dashboard/models", text: "Models" },
   { href: "/dashboard/data", text: "Data" },
-  { href: "/dashboard/account", text: "Account" },
   { href: "/dashboard/sites", text: "Sites" },
   { href: "/dashboard/groups", text: "Groups" },
+  { href: "/dashboard/account", text: "Account" },
 ];
 
 export function DashboardNav() {

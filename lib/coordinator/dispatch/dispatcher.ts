@@ -23,7 +23,7 @@
 import { z } from "zod";
 import type { Capability, LeaseRequest, LeaseReturn, ResultSubmission, Signals } from "#lib/protocol/donor.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { DonorId, JobId, LeaseId, StageId } from "#lib/protocol/ids.ts";
+import type { DonorId, JobId, LeaseId, MicrotaskId, StageId } from "#lib/protocol/ids.ts";
 import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { Board } from "#lib/scheduling/board.ts";
 import { explainDonor, explainIdle, type Standing, standingOf } from "#lib/scheduling/explain.ts";
@@ -411,6 +411,12 @@ export class Dispatcher {
    */
   submit(session: DonorSession, submission: ResultSubmission, result: Uint8Array, uploadMs = 0): Promise<number> {
     return this.#settlement.submit(session, submission, result, uploadMs);
+  }
+
+  /** What a live lease is about. */
+  workOf(leaseId: LeaseId): { readonly microtask: MicrotaskId; readonly job: JobId } | undefined {
+    const held = this.#leases.get(leaseId);
+    return held && { microtask: held.attempt.microtask.id, job: held.work.record.jobId };
   }
 
   /** @returns how many of the named leases were this donor's live ones */

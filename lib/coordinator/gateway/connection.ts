@@ -16,6 +16,7 @@ import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DonorSession } from "../dispatch/donor-session.ts";
 import type { Emitter } from "../dispatch/events.ts";
 import { isIdle } from "../dispatch/waiters.ts";
+import type { ReceiptBook } from "../receipts/receipt-book.ts";
 import { belongingOf } from "./belonging.ts";
 import { packBundle } from "./bundles.ts";
 import { type DonorHandlers, donorRequests, failure, type Incoming, type Outgoing } from "./requests.ts";
@@ -39,6 +40,8 @@ export interface ConnectionContext {
   readonly events: Emitter<GatewayEvents>;
   readonly resumeSecret: Uint8Array;
   readonly ticketSecret: Uint8Array;
+  /** Signs receipts; none are given where it is left out. */
+  readonly receipts?: ReceiptBook | undefined;
   /** ISO 3166-1 alpha-2 of the connection, or null. */
   readonly country: string | null;
   /** Of this coordinator, as the donor's browser sees it. */
@@ -65,6 +68,7 @@ export class Connection {
   readonly #open = { all: 0, payloads: 0, leases: 0 };
   #session: DonorSession | undefined;
   #greeted = false;
+  #wantsReceipts = false;
   #offences = 0;
   #allowance = EVENTS_PER_SECOND;
   #allowanceAtMs: number;
@@ -131,7 +135,7 @@ export class Connection {
   }
 
   #handlers(): DonorHandlers {
-    const { dispatcher, clock } = this.#context;
+    const { dispatcher, clock, receipts } = this.#context;
     return {
       "donor:hello": async (hello) => {
         if (this.#greeted) throw new FluxError("conflict", "This socket has said hello: open another one.");
@@ -165,9 +169,13 @@ export class Connection {
         })),
       "result:submit": async (submission, buffer) => {
         const uploadMs = clock.nowMs() - this.#envelopeAtMs;
-        return {
-          value: { kind: "accepted", units: await dispatcher.submit(this.#known(), submission, buffer, uploadMs) },
-        };
+        const session = this.#known();
+        const work = this.#wantsReceipts ? dispatcher.workOf(submission.leaseId) : undefined;
+        const units = await dispatcher.submit(session, submission, buffer, uploadMs);
+        if (!work || !receipts) return { value: { kind: "accepted", units } };
+        const acceptedAt = new Date(clock.nowMs()).toISOString();
+        const receipt = await receipts.issue({ donor: session.id, ...work, units, accepted_at: acceptedAt });
+        return { value: { kind: "accepted", units, receipt } };
       },
     };
   }
@@ -194,6 +202,7 @@ export class Connection {
     await store.donors.upsert(record);
     if (this.#gone.signal.aborted) throw new FluxError("unavailable", "The connection ended.");
     const socket = this.#socket;
+    this.#wantsReceipts = hello.receipts === true;
     this.#session = dispatcher.join({
       record,
       capability: hello.capability,

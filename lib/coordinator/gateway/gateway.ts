@@ -11,6 +11,7 @@ import type { Store } from "#lib/storage/store.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import { Emitter } from "../dispatch/events.ts";
+import type { ReceiptBook } from "../receipts/receipt-book.ts";
 import { loadSecret } from "../secrets.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import { Connection, type GatewayEvents } from "./connection.ts";
@@ -24,6 +25,8 @@ export interface GatewayOptions {
   readonly admission?: AdmissionOptions;
   /** Country of an address (ISO 3166-1 alpha-2). The address itself is not kept. */
   readonly countryOf?: (address: string) => string | null;
+  /** Signs receipts; none are given where it is left out. */
+  readonly receipts?: ReceiptBook;
   readonly clock?: Clock;
 }
 
@@ -79,8 +82,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   io.of(DONOR_NAMESPACE).on("connection", (socket) => {
     const country = options.countryOf?.(admission.addressOf(socket.request)) ?? null;
     const host = admission.hostOf(socket.request);
-    const secrets = { resumeSecret, ticketSecret };
-    const connection = new Connection(socket, { dispatcher, store, clock, events, ...secrets, country, host });
+    const signing = { resumeSecret, ticketSecret, receipts: options.receipts };
+    const connection = new Connection(socket, { dispatcher, store, clock, events, ...signing, country, host });
     connections.add(connection);
     events.emit("socket:opened", { open: connections.size });
     socket.on("disconnect", (reason) => {
