@@ -1,16 +1,37 @@
 "use client";
 /** The donate page: one click to start, one to pause, one to stop, and an honest picture of what happens in between. */
+import { DonorsSummary } from "#lib/protocol/api/donors.ts";
 import { statusOf } from "#worker/host/words.ts";
+import type { LaneMap } from "../components/map/lane-map.ts";
+import { WorldLanes } from "../components/map/world-lanes.tsx";
 import { Button } from "../components/ui/button.tsx";
+import { usePolled } from "../components/use-polled.ts";
 import { BenchmarkCard } from "./benchmark-card.tsx";
 import { Controls } from "./controls.tsx";
+import { Effort } from "./effort.tsx";
 import { ThisJob, WorkDone } from "./facts.tsx";
+import { GroupBanner, type JoinedGroup } from "./group-banner.tsx";
+import { Log } from "./log.tsx";
 import { SignalsPanel } from "./signals-panel.tsx";
 import { TabLanes } from "./tab-lanes.tsx";
-import { useDonor } from "./use-donor.ts";
+import { type UsedDonor, useDonor } from "./use-donor.ts";
+import { Volunteer } from "./volunteer.tsx";
+import { WeekBoard } from "./week-board.tsx";
 
-export function DonateView() {
-  const { donor, view } = useDonor();
+export interface DonateViewProps {
+  readonly donors: DonorsSummary;
+  readonly map: LaneMap;
+  /** The private group whose link led here. */
+  readonly group: JoinedGroup | null;
+  /** Of the team whose link led here. */
+  readonly teamToken: string | null;
+}
+
+const SUMMARY_EVERY_MS = 5_000;
+
+export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
+  const { donor, view, log } = useDonor(group?.invite ? group.token : null);
+  const { value: summary } = usePolled("/api/v1/donors/summary", DonorsSummary, donors, SUMMARY_EVERY_MS);
   const settings = donor?.settings();
   const gpu = view.capability?.runtimes.filter(({ runtime }) => runtime.endsWith("webgpu"));
   return (
@@ -22,6 +43,11 @@ export function DonateView() {
             This tab computes small pieces of machine-learning jobs. Encrypted jobs stay unreadable to it. Nothing is
             loaded before you start, and closing the tab ends it.
           </p>
+          {group ? (
+            <div className="mt-5">
+              <GroupBanner group={group} />
+            </div>
+          ) : null}
           <div className="mt-6 flex flex-wrap gap-3">
             <Buttons donor={donor} view={view} />
           </div>
@@ -37,8 +63,16 @@ export function DonateView() {
           <Legend />
           <div className="mt-6 border-t border-line pt-5">
             <WorkDone view={view} />
+            <Effort view={view} />
           </div>
           {settings ? <SignalsPanel view={view} settings={settings} className="mt-8" /> : null}
+          <Log log={log} />
+          <section aria-labelledby="world" className="mt-8 border-t border-line pt-5">
+            <h2 id="world" className="mb-3 text-[1.15rem]">
+              Donors online
+            </h2>
+            <WorldLanes map={map} donors={summary.online} />
+          </section>
         </section>
         <div className="grid content-start gap-5">
           <ThisJob view={view} useRegion={settings?.useRegion ?? true} />
@@ -50,6 +84,8 @@ export function DonateView() {
             />
           ) : null}
           <BenchmarkCard view={view} />
+          <Volunteer teamToken={teamToken} />
+          <WeekBoard />
         </div>
       </div>
     </div>
@@ -57,7 +93,7 @@ export function DonateView() {
 }
 
 /** Disabled until the page is alive: a press before that would be lost. */
-function Buttons({ donor, view }: ReturnType<typeof useDonor>) {
+function Buttons({ donor, view }: Pick<UsedDonor, "donor" | "view">) {
   if (view.phase === "idle") {
     return (
       <Button disabled={!donor} onClick={() => donor?.start()}>
