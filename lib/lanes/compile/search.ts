@@ -130,8 +130,11 @@ function confirm(tuners: readonly Tuner[], { n, bits, aims }: Candidate, digits:
     if (ring === undefined) return undefined;
     // All members read the same ciphertexts: the finest encoding that any of them wants; each spends its own bits on weights.
     const available = modulusBits(ring.primes);
-    const encode = Math.max(...tuners.map((tuner) => tuner.allocate(noise, available, digits).encode));
-    const scales = tuners.map((tuner) => tuner.allocate(noise, available, digits, encode));
+    const alone = tuners.map((tuner) => tuner.allocate(noise, available, digits));
+    const encode = Math.max(...alone.map((scales) => scales.encode));
+    const scales = tuners.map((tuner, i) =>
+      alone[i]!.encode === encode ? alone[i]! : tuner.allocate(noise, available, digits, encode),
+    );
     const simulated = scales.map((scale, i) => tuners[i]!.simulate(scale, noise, digits));
     if (simulated.some((each, i) => each.sameAnswers < aims[i]! || each.rmsError > tuners[i]!.mostError)) continue;
     const members = scales.map(({ weights }, i) => ({ weights, digits: tuners[i]!.digitsFor(weights) }));
@@ -243,11 +246,19 @@ class Tuner {
     ];
     const logs = waterFill(variables, spare);
     // Whole integers at the largest weight: small exact weights (an identity, ±1) stay exact.
-    const weights = member.layers.map(
-      ({ largestWeight }, i) => Math.max(1, Math.round(2 ** logs[i + 1]! * largestWeight)) / largestWeight,
-    );
-    if (encode !== undefined) return { encode, weights };
-    const spent = weights.reduce((sum, weight, i) => sum + 2 ** (depth - i) * Math.log2(weight), 0);
+    const whole = (rounded: (value: number) => number) =>
+      member.layers.map(
+        ({ largestWeight }, i) => Math.max(1, rounded(2 ** logs[i + 1]! * largestWeight)) / largestWeight,
+      );
+    const bitsOf = (weights: readonly number[]) =>
+      weights.reduce((sum, weight, i) => sum + 2 ** (depth - i) * Math.log2(weight), 0);
+    const weights = whole(Math.round);
+    const spent = bitsOf(weights);
+    // Rounding up may take more than there is. Beside a fixed encoding nothing else can give way: the outputs would outgrow the modulus.
+    if (encode !== undefined) {
+      const fits = spent + 2 ** depth * Math.log2(encode) <= spare;
+      return { encode, weights: fits ? weights : whole((value) => Math.floor(value + 1e-9)) };
+    }
     return { encode: 2 ** Math.min((spare - spent) / 2 ** depth, Math.log2(most)), weights };
   }
 }
