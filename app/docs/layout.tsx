@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 
 const PAGES = [
   { href: "/docs", text: "API" },
+  { href: "/docs/formats", text: "Models and data" },
   { href: "/docs/privacy", text: "Who sees what" },
   { href: "/docs/scheduling", text: "How work is shared out" },
   { href: "/docs/embed", text: "Widget" },

@@ -23,6 +23,8 @@ export interface IngestContext {
   /** File name for errors. */
   readonly name: string;
   readonly preprocessing: Preprocessing;
+  /** What the model reads, where the preprocessing says nothing of images. */
+  readonly modelImages?: ImageSpec;
   readonly sink: SectionSink;
   /** Type for values that come as doubles; null for the narrowest that fits. */
   readonly storeAs: StoredDtype | null;

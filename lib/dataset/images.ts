@@ -53,7 +53,7 @@ export async function readImages(context: IngestContext): Promise<Ingested> {
   const writer = arrayWriter(sink, setup, "UINT8");
   const ids = idWriter(sink, "file");
   const labels = spec.label === "folder" ? labelWriter(sink, "folder", statedClasses(context)) : null;
-  const stated = preprocessing.images !== undefined;
+  const stated = (preprocessing.images ?? context.modelImages) !== undefined;
 
   let group: Promise<Decoded>[] = [];
   let groupPixels = 0;
@@ -91,10 +91,12 @@ export async function readImages(context: IngestContext): Promise<Ingested> {
   };
 }
 
-/** As stated, or the first image's own. */
-export async function imageSpec({ source, preprocessing, warnings }: IngestContext, entries: readonly ZipEntry[]) {
+/** As stated, else as the model reads them, else the first image's own. */
+export async function imageSpec(context: IngestContext, entries: readonly ZipEntry[]) {
+  const { source, preprocessing, modelImages, warnings } = context;
   const first = checkedHeader(entries[0]!, await entryBytes(source, entries[0]!));
-  return { first, spec: preprocessing.images ?? ownSpec(first, warnings) };
+  const spec = preprocessing.images ?? (modelImages ? modelSpec(modelImages, warnings) : ownSpec(first, warnings));
+  return { first, spec };
 }
 
 export function imageEntries(entries: readonly ZipEntry[], warnings: string[]): ZipEntry[] {
@@ -108,6 +110,15 @@ export function imageEntries(entries: readonly ZipEntry[], warnings: string[]): 
   const others = entries.length - images.length;
   if (others > 0) warnings.push(`${others} entries of the zip that are no images are left out.`);
   return images;
+}
+
+function modelSpec(spec: ImageSpec, warnings: string[]): ImageSpec {
+  const { width, height, channels, layout } = spec;
+  warnings.push(
+    `Images are brought to ${width} × ${height} ${channels}, channels ${layout === "chw" ? "first" : "last"}, as the model reads them, values 0 to 255. ` +
+      `If it was trained on scaled values, state scale and offset (or mean and std).`,
+  );
+  return spec;
 }
 
 /** Without a statement the images' own size is taken, which then has to be the same for all. */

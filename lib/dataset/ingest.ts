@@ -2,7 +2,7 @@
  * Reads an untrusted dataset file once, into the normalised form (sections.ts) and its description. Runs in a worker thread on
  * the coordinator and in the page for end-to-end custody: it needs a source and a sink, no file system.
  */
-import type { DatasetDescription, DatasetFormat, Preprocessing } from "../protocol/datasets.ts";
+import type { DatasetDescription, DatasetFormat, ImageSpec, Preprocessing } from "../protocol/datasets.ts";
 import { FluxError } from "../protocol/errors.ts";
 import { DATASET_LIMITS } from "../protocol/limits.ts";
 import { NarrowingFailed } from "./array-writer.ts";
@@ -31,6 +31,8 @@ export interface IngestOptions {
   readonly columns?: readonly string[];
   readonly labelColumn?: string;
   readonly idColumn?: string;
+  /** What the model reads (images-of-model.ts): for images of which `preprocessing` says nothing. */
+  readonly modelImages?: ImageSpec;
   /** Needed for images, and for Parquet files packed with zstd or brotli. */
   readonly decoders?: Decoders;
 }
@@ -47,7 +49,9 @@ export async function ingestDataset(
     const warnings: string[] = [];
     try {
       const decoders = options.decoders ?? {};
-      const context = { source, name, preprocessing, sink, storeAs, warnings, decoders, open };
+      const { modelImages } = options;
+      const images = modelImages ? { modelImages } : {};
+      const context = { source, name, preprocessing, ...images, sink, storeAs, warnings, decoders, open };
       return describeDataset(format, await readFormat(format, packed, context), context);
     } catch (error) {
       if (!(error instanceof NarrowingFailed)) throw error;

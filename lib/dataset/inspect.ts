@@ -31,6 +31,7 @@ export async function inspectDataset(source: ByteSource, options: IngestOptions)
     source,
     name,
     preprocessing: statedPreprocessing(options),
+    ...(options.modelImages ? { modelImages: options.modelImages } : {}),
     sink: memorySections(),
     storeAs: null,
     warnings,

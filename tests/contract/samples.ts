@@ -39,24 +39,7 @@ export async function insertSampleJob(store: Store, createdAtMs = 1_000): Promis
     sha256: digestOf(tenantId),
     createdAtMs,
   };
-  const model: ModelRecord = {
-    id: freshId("mdl"),
-    tenantId,
-    fileId: file.id,
-    name: "m",
-    format: "onnx",
-    sha256: file.sha256,
-    details: {
-      opset: 17,
-      inputs: [],
-      outputs: [],
-      operators: [],
-      weights_bytes: 0,
-      encrypted: { supported: false, reasons: [] },
-      tfjs: null,
-    },
-    createdAtMs,
-  };
+  const model: ModelRecord = { ...sampleModel(tenantId), fileId: file.id, sha256: file.sha256, createdAtMs };
   const datasetId = freshId("dst");
   const dataset: DatasetRecord = {
     id: datasetId,
@@ -88,6 +71,27 @@ export async function insertSampleJob(store: Store, createdAtMs = 1_000): Promis
   await store.datasets.insert(dataset);
   await store.jobs.insert(job);
   return { tenantId, file, model, dataset, job };
+}
+
+export function sampleModel(tenantId: TenantId = freshId("ten")): ModelRecord {
+  return {
+    id: freshId("mdl"),
+    tenantId,
+    fileId: freshId("file"),
+    name: "m",
+    format: "onnx",
+    sha256: digestOf(tenantId),
+    details: {
+      opset: 17,
+      inputs: [],
+      outputs: [],
+      operators: [],
+      weights_bytes: 0,
+      encrypted: { supported: false, reasons: [] },
+      tfjs: null,
+    },
+    createdAtMs: 1_000,
+  };
 }
 
 export function sampleJob(

@@ -5,6 +5,7 @@
 import { bindInputs } from "#lib/dataset/bind.ts";
 import type { Decoders } from "#lib/dataset/context.ts";
 import { type FlatRecords, flatRecords } from "#lib/dataset/flat-records.ts";
+import { imagesOfModel } from "#lib/dataset/images-of-model.ts";
 import { ingestDataset } from "#lib/dataset/ingest.ts";
 import { modelInputs } from "#lib/dataset/model-inputs.ts";
 import { type DatasetReader, openDataset } from "#lib/dataset/reader.ts";
@@ -173,7 +174,9 @@ async function openInputs(host: EngineHost, { models, dataset, ingest, inputs }:
     return graph;
   });
   const sections = await host.makeSections();
-  const options = { fileName: dataset.name, decoders: host.decoders, ...ingest };
+  const modelImages = imagesOfModel(first.model.inputs.map(tensorInfo));
+  const images = modelImages ? { modelImages } : {};
+  const options = { fileName: dataset.name, decoders: host.decoders, ...images, ...ingest };
   const description = await ingestDataset(blobSource(await contentOf(host, dataset.content)), options, sections);
   const infos = loaded.map(({ name, model }) => ({
     name,

@@ -4,6 +4,7 @@ import { ingestDataset } from "#lib/dataset/ingest.ts";
 import { nodeDecoders } from "#lib/dataset/node/decoders.ts";
 import { fileSource } from "#lib/dataset/node/files.ts";
 import { CreateDataset } from "#lib/protocol/api/uploads.ts";
+import { ImageSpec } from "#lib/protocol/datasets.ts";
 import { openDiskObjects } from "#lib/storage/disk/objects.ts";
 import { ObjectName } from "#lib/storage/objects.ts";
 import { objectSink } from "../dataset-sections.ts";
@@ -13,13 +14,14 @@ const Input = z.object({
   path: z.string(),
   fileName: z.string(),
   request: CreateDataset,
+  modelImages: ImageSpec.nullable(),
   objectsFolder: z.string(),
   objectName: ObjectName,
 });
 export type IngestInput = z.input<typeof Input>;
 
 await serveTask(async (input) => {
-  const { path, fileName, request, objectsFolder, objectName } = Input.parse(input);
+  const { path, fileName, request, modelImages, objectsFolder, objectName } = Input.parse(input);
   const sink = objectSink(openDiskObjects(objectsFolder), objectName);
   await using source = await fileSource(path);
   try {
@@ -35,6 +37,7 @@ await serveTask(async (input) => {
         fileName,
         preprocessing,
         decoders: nodeDecoders,
+        ...(modelImages ? { modelImages } : {}),
         ...(request.format === undefined ? {} : { format: request.format }),
         ...(request.columns === undefined ? {} : { columns: request.columns }),
         ...(request.label_column === undefined ? {} : { labelColumn: request.label_column }),

@@ -1,8 +1,9 @@
 /** Datasets: an uploaded file, read once in its own thread into normalised sections, answered with what was understood. */
+import { imagesOfModel } from "#lib/dataset/images-of-model.ts";
 import type { CreateDataset, DatasetResource } from "#lib/protocol/api/uploads.ts";
 import { DatasetDescription } from "#lib/protocol/datasets.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { DatasetId, FileId } from "#lib/protocol/ids.ts";
+import type { DatasetId, FileId, ModelId } from "#lib/protocol/ids.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import { datasetObjects } from "#lib/storage/names.ts";
 import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
@@ -53,6 +54,7 @@ export function createDatasetService(options: DatasetServiceOptions): DatasetSer
         path,
         fileName: file.filename,
         request,
+        modelImages: request.model ? await imagesFor(store, caller, request.model) : null,
         objectsFolder,
         objectName,
       };
@@ -87,6 +89,10 @@ export function createDatasetService(options: DatasetServiceOptions): DatasetSer
       await objects.removeAll(objectName);
     },
   };
+}
+
+async function imagesFor(store: Store, caller: Identity, model: ModelId) {
+  return imagesOfModel((await store.models.get(caller.tenantId, model)).details.inputs);
 }
 
 async function datasetFile(store: Store, caller: Identity, id: FileId) {

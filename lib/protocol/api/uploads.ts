@@ -75,6 +75,8 @@ export const CreateDataset = z.object({
   /** value · scale + offset is what the model reads, e.g. scale 1/255 for images stored 0..255. */
   scale: z.number().optional(),
   offset: z.number().optional(),
+  /** The model that will read it: size, channels and layout of images are taken from its input where they are not stated. */
+  model: ModelId.optional(),
   /** Everything else that is stated about the data: encodings, fills, image sizes. The fields above win. */
   preprocessing: Preprocessing.optional(),
 });

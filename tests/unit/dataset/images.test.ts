@@ -2,6 +2,7 @@ import { zipSync } from "fflate";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { imageHeader } from "#lib/dataset/image-size.ts";
+import { imagesOfModel } from "#lib/dataset/images-of-model.ts";
 import { nodeDecoders } from "#lib/dataset/node/decoders.ts";
 import type { ImageSpec } from "#lib/protocol/datasets.ts";
 import { ingest, refusal, values } from "./support.ts";
@@ -132,4 +133,36 @@ describe("refusals name the entry and the fix", () => {
       expect(refused.detail).toMatch(detail);
     });
   }
+});
+
+describe("images as the model reads them", () => {
+  const input = (...shape: number[]) => [{ name: "x", datatype: "FP32", shape: [-1, ...shape] }];
+
+  test.each([
+    {
+      name: "channels first",
+      shape: [3, 2 * 112, 224],
+      expected: { width: 224, height: 224, channels: "rgb", layout: "chw" },
+    },
+    { name: "channels last", shape: [48, 64, 3], expected: { width: 64, height: 48, channels: "rgb", layout: "hwc" } },
+    { name: "grey", shape: [1, 28, 28], expected: { width: 28, height: 28, channels: "grey", layout: "chw" } },
+    { name: "any size", shape: [3, -1, -1], expected: null },
+    { name: "no picture", shape: [128], expected: null },
+    { name: "a volume", shape: [16, 16, 16], expected: null },
+  ])("$name", ({ shape, expected }) => {
+    const found = imagesOfModel(input(...shape));
+    if (expected) expect(found).toMatchObject(expected);
+    else expect(found).toBeNull();
+  });
+
+  test("bring images of several sizes to it, and say so; what is stated wins", async () => {
+    const zip = zipSync({ "a.png": png, "b.png": await bytes(picture(40, 20).png()) });
+    const modelImages = { ...spec, fit: "cover" as const };
+    const { description } = await ingest(zip, { decoders, modelImages });
+    expect(description).toMatchObject({ records: 2, preprocessing: { images: modelImages } });
+    expect(description.warnings).toEqual([expect.stringMatching(/brought to 4 × 2 rgb.*as the model reads them/)]);
+    const stated = { version: 1 as const, images: { ...spec, width: 2 } };
+    const other = await ingest(zip, { decoders, modelImages, preprocessing: stated });
+    expect(other.description.arrays[0]!.shape).toEqual([3, 2, 2]);
+  });
 });
