@@ -34,7 +34,7 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
   const dataFile = await upload(client, datasetPath, "dataset");
   const dataset = await client.createDataset({
     file_id: dataFile.id,
-    model: model.id,
+    ...(models[0] ? { model: models[0] } : {}),
     ...(labelColumn === undefined ? {} : { label_column: labelColumn }),
     ...(idColumn === undefined ? {} : { id_column: idColumn }),
     ...(columns === undefined ? {} : { columns: [...columns] }),
