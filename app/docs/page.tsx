@@ -1,21 +1,18 @@
 import { headers } from "next/headers";
-import { type Language, QUICK_START } from "#lib/client/snippets/quick-start.ts";
+import { hasScope } from "#lib/coordinator/identity.ts";
 import { coordinator } from "#lib/coordinator/registry.ts";
+import { Limits, Webhooks } from "../components/docs/limits-and-webhooks.tsx";
 import { Operations } from "../components/docs/operations.tsx";
 import { Snippets } from "../components/docs/snippets.tsx";
+import { signedIn } from "../session.ts";
 
 export const metadata = { title: "API" };
-
-const LANGUAGES: readonly Language[] = ["curl", "TypeScript", "Python"];
 
 export default async function Docs() {
   const { config, routes } = coordinator();
   const host = (await headers()).get("host") ?? "localhost:3000";
   const url = config.publicUrl ?? `http://${host}`;
-  const snippets = LANGUAGES.map((language) => ({
-    language,
-    source: QUICK_START[language]({ url, key: "flux_sk_…" }),
-  }));
+  const caller = await signedIn();
   return (
     <>
       <h1 className="text-[2.2rem]">API</h1>
@@ -34,8 +31,10 @@ export default async function Docs() {
           <code className="number text-[0.95rem]">data.csv</code> in the current folder. On the command line the same is{" "}
           <code className="number text-[0.95rem]">npx flux submit model.onnx data.csv</code>.
         </p>
-        <Snippets snippets={snippets} />
+        <Snippets url={url} mayMakeKey={caller !== null && hasScope(caller, "account")} />
       </section>
+      <Limits />
+      <Webhooks />
       <Operations routes={routes} />
     </>
   );

@@ -15,8 +15,12 @@ export type FluxWebhook = z.infer<typeof WebhookMessage> & {
  * @param body exactly as it was received, before any JSON parser
  * @throws FluxError unauthenticated where it was not sent by Flux, was changed, or is older than five minutes
  */
-export function verifyWebhook(secret: string, headers: Headers | Record<string, string>, body: string): FluxWebhook {
-  const get = (name: string) => (headers instanceof Headers ? headers.get(name) : headers[name]) ?? "";
+export function verifyWebhook(
+  secret: string,
+  headers: Headers | Readonly<Record<string, string | string[] | undefined>>,
+  body: string,
+): FluxWebhook {
+  const get = (name: string) => String((headers instanceof Headers ? headers.get(name) : headers[name]) ?? "");
   const deliveryId = get("webhook-id");
   let value: unknown;
   try {

@@ -104,6 +104,7 @@ test("a new user signs up, makes a key, uses it, revokes it, and signs out", asy
 });
 
 test("account pages are accessible in both themes, on desktop and phone", async ({ page }) => {
+  test.setTimeout(240_000);
   for (const path of ["/sign-in", "/sign-up", "/forgot-password", "/reset-password?token=x"]) {
     await page.goto(`${server.url}${path}`);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
@@ -120,6 +121,31 @@ test("account pages are accessible in both themes, on desktop and phone", async 
   await button(page, "Set it up").click();
   await expect(page.getByText("127.0.0.1 is not an address of the public internet")).toBeVisible();
   await expectAccessible(page);
+});
+
+test("the admin link makes the operator, whose pages are accessible and nobody else's", async ({ page, browser }) => {
+  test.setTimeout(240_000);
+  await page.goto(server.adminLink);
+  await page.getByLabel("Your name").fill("Olga Operator");
+  await page.getByLabel("E-mail address").fill("olga@example.org");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await button(page, "Sign up").click();
+  await expect(page.getByRole("heading", { name: "Health" })).toBeVisible();
+  await page.goto(`${server.url}/operator/backup`);
+  await button(page, "Make a backup").click();
+  const download = page.waitForEvent("download");
+  await page.getByRole("link", { name: /^Download flux-/ }).click();
+  expect((await download).suggestedFilename()).toMatch(/^flux-.*\.sqlite$/);
+  for (const path of ["", "/queue", "/donors", "/accounts", "/abuse", "/audit", "/config", "/backup"]) {
+    await page.goto(`${server.url}/operator${path}`);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await expectAccessible(page);
+  }
+  const other = await (await browser.newContext()).newPage();
+  await signUp(other, "other@example.org");
+  const response = await other.goto(`${server.url}/operator/audit`);
+  expect(response?.status()).toBe(404);
+  await expect(other.getByText("olga@example.org")).toHaveCount(0);
 });
 
 test("an account is deleted with its password", async ({ page }) => {

@@ -1,13 +1,32 @@
 "use client";
 /** One program in several languages, to copy. */
 import { useId, useRef, useState } from "react";
+import { type Language, QUICK_START } from "#lib/client/snippets/quick-start.ts";
+import { NewApiKey } from "#lib/protocol/api/access.ts";
+import { postJson, problemText } from "../api.ts";
+import { showToast } from "../ui/toast.tsx";
 
-interface Snippet {
-  readonly language: string;
-  readonly source: string;
+const LANGUAGES: readonly Language[] = ["curl", "TypeScript", "Python"];
+const PLACEHOLDER = "flux_sk_…";
+
+interface SnippetsProps {
+  readonly url: string;
+  /** Somebody is signed in who may make keys: the programs can carry one of theirs. */
+  readonly mayMakeKey: boolean;
 }
 
-export function Snippets({ snippets }: { snippets: readonly Snippet[] }) {
+/** Only a key's fingerprint is kept, so the programs cannot show one that exists: they are given one of their own. */
+async function makeKey(): Promise<string> {
+  const scopes = ["jobs:read", "jobs:write"];
+  return NewApiKey.parse(await postJson("/api/v1/keys", { name: "From the docs", scopes })).key;
+}
+
+export function Snippets({ url, mayMakeKey }: SnippetsProps) {
+  const [key, setKey] = useState<string | null>(null);
+  const snippets = LANGUAGES.map((language) => ({
+    language,
+    source: QUICK_START[language]({ url, key: key ?? PLACEHOLDER }),
+  }));
   const [chosen, setChosen] = useState(0);
   const [copied, setCopied] = useState(false);
   const id = useId();
@@ -19,6 +38,15 @@ export function Snippets({ snippets }: { snippets: readonly Snippet[] }) {
     setChosen(next);
     setCopied(false);
     tabs.current[next]?.focus();
+  }
+
+  async function putKeyIn() {
+    try {
+      setKey(await makeKey());
+      showToast({ title: "The programs carry a new key of yours", detail: "It is in your API keys.", tone: "good" });
+    } catch (error) {
+      showToast({ title: "No key was made", detail: problemText(error), tone: "bad" });
+    }
   }
 
   async function copy() {
@@ -59,13 +87,24 @@ export function Snippets({ snippets }: { snippets: readonly Snippet[] }) {
             </button>
           ))}
         </div>
-        <button
-          type="button"
-          onClick={copy}
-          className="rounded-md px-3 py-2 text-[0.92rem] text-ink-2 hover:bg-sunk hover:text-ink"
-        >
-          <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
-        </button>
+        <div className="flex flex-wrap">
+          {mayMakeKey && key === null ? (
+            <button
+              type="button"
+              onClick={() => void putKeyIn()}
+              className="rounded-md px-3 py-2 text-[0.92rem] text-accent hover:bg-sunk"
+            >
+              Put a key of mine in
+            </button>
+          ) : null}
+          <button
+            type="button"
+            onClick={copy}
+            className="rounded-md px-3 py-2 text-[0.92rem] text-ink-2 hover:bg-sunk hover:text-ink"
+          >
+            <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+          </button>
+        </div>
       </div>
       <pre
         role="tabpanel"
