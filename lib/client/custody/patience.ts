@@ -10,8 +10,8 @@ export interface Patience {
 const DEFAULT_MS = 600_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
-/** What another try may cure. `ciphertext_invalid` is a part that was damaged on its way. */
-const PASSING: ReadonlySet<string> = new Set(["unavailable", "internal", "draining"]);
+/** What another try may cure: the coordinator is away, or asks for patience. */
+const PASSING: ReadonlySet<string> = new Set(["unavailable", "internal", "draining", "rate_limited"]);
 
 /** The same functions, each tried again until it is answered or patience is at its end. */
 export function patiently<Calls extends object>(calls: Calls, { patienceMs = DEFAULT_MS, signal }: Patience): Calls {
