@@ -109,7 +109,7 @@ export default function HowItWorks() {
 function Step(props: { number: number; name: string; title: string; figure: ReactNode; children: ReactNode }) {
   const { number, name, title, figure, children } = props;
   return (
-    <li className="grid gap-x-14 gap-y-7 pb-16 pl-7 sm:pb-24 sm:pl-12 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.15fr)] lg:items-center">
+    <li className="grid grid-cols-[minmax(0,1fr)] gap-x-14 gap-y-7 pb-16 pl-7 sm:pb-24 sm:pl-12 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.15fr)] lg:items-center">
       <div>
         <p className="number text-[0.95rem] text-accent">
           {number} · {name}

@@ -26,7 +26,7 @@ import { WorkLanes } from "./work-lanes.tsx";
 const WORK_EVERY_MS = 1_000;
 
 export function JobView({ initial, initialWork }: { initial: JobResource; initialWork: JobWork }) {
-  const { job, connected } = useJob(initial);
+  const { job, connected, refresh } = useJob(initial);
   const [holding, askHolding] = useHolding(job);
   const ended = job.status === "completed" || job.status === "failed" || job.status === "canceled";
   const { value: work } = usePolled(
@@ -60,7 +60,7 @@ export function JobView({ initial, initialWork }: { initial: JobResource; initia
       </header>
       <Progress job={job} work={work} />
       {job.custody === "submitter" ? <SealedPanel job={job} holding={holding} onChange={askHolding} /> : null}
-      {job.status === "completed" && job.custody === "coordinator" ? <Results job={job} /> : null}
+      {job.status === "completed" && job.custody === "coordinator" ? <Results job={job} refresh={refresh} /> : null}
       {job.custody === "submitter" && holding === "answers" ? <SealedResults job={job} /> : null}
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-6 lg:grid-cols-2">
         <div className="grid gap-6">

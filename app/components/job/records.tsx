@@ -23,10 +23,18 @@ export interface RecordPage {
   readonly data: readonly AnsweredRecord[];
 }
 
+export interface PendingLabel {
+  readonly recordId: string;
+  readonly index: number;
+  /** As the API takes it: the class's name, or its position. */
+  readonly label: string | number;
+}
+
 export interface Labelling {
   /** By record number: what was clicked and not sent yet. */
-  readonly pending: ReadonlyMap<number, number>;
-  readonly set: (record: AnsweredRecord, label: number | null) => void;
+  readonly pending: ReadonlyMap<number, PendingLabel>;
+  /** @param label the class's position; null takes it back */
+  readonly set: (record: AnsweredRecord, classes: readonly string[] | null, label: number | null) => void;
 }
 
 const PAGE = 24;
@@ -217,13 +225,15 @@ function RightAnswer({
   readonly labelling: Labelling;
   readonly answer: Extract<Answer, { kind: "class" }>;
 }) {
-  const chosen = labelling.pending.get(record.record);
+  const chosen = labelling.pending.get(record.record)?.index;
   return (
     <label className="mt-1.5 block">
       <span className="sr-only">Right answer of record {record.id}</span>
       <select
         value={chosen ?? ""}
-        onChange={(event) => labelling.set(record, event.target.value === "" ? null : Number(event.target.value))}
+        onChange={(event) =>
+          labelling.set(record, classes, event.target.value === "" ? null : Number(event.target.value))
+        }
         className={`min-h-8 w-full rounded-sm border bg-paper px-1.5 text-[0.88rem] ${
           chosen === undefined ? "border-line text-ink-3" : "border-accent text-ink"
         }`}

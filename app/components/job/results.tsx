@@ -11,6 +11,7 @@ import { Button, ButtonLink } from "../ui/button.tsx";
 import { Card } from "../ui/card.tsx";
 import { CodeBlock } from "../ui/code.tsx";
 import { showToast } from "../ui/toast.tsx";
+import { SendLabels, useLabels } from "./labels.tsx";
 import { type RecordSource, Records } from "./records.tsx";
 import { saveAs } from "./sealed-panel.tsx";
 import { sealedRecords } from "./sealed-records.ts";
@@ -23,9 +24,14 @@ const FORMATS: readonly { readonly format: ResultFormat; readonly text: string }
   { format: "parquet", text: "Parquet" },
 ];
 
-/** Results that the server holds. */
-export function Results({ job }: { job: JobResource }) {
-  const source = useMemo(() => serverRecords(job.urls.self, job.counts.records), [job.urls.self, job.counts.records]);
+/** Results that the server holds; labels that are clicked here improve them. */
+export function Results({ job, refresh }: { job: JobResource; refresh: () => Promise<JobResource> }) {
+  const version = job.aggregation?.version ?? null;
+  const source = useMemo(
+    () => serverRecords(job.urls.self, job.counts.records, version),
+    [job.urls.self, job.counts.records, version],
+  );
+  const labels = useLabels(job, refresh);
   return (
     <Frame
       downloads={FORMATS.map(({ format, text }, index) => (
@@ -35,7 +41,8 @@ export function Results({ job }: { job: JobResource }) {
         </ButtonLink>
       ))}
     >
-      <Records source={source} labelling={null} />
+      <Records source={source} labelling={labels} />
+      <SendLabels labels={labels} />
       <details className="mt-6">
         <summary className="text-[0.95rem] text-ink-2 hover:text-ink">With the API</summary>
         <div className="mt-2">
@@ -90,10 +97,11 @@ function Frame({ downloads, children }: { downloads: ReactNode; children: ReactN
   );
 }
 
-function serverRecords(self: string, records: number): RecordSource {
+function serverRecords(self: string, records: number, version: number | null): RecordSource {
+  const which = version === null ? "" : `&version=${version}`;
   return {
     records,
     read: async (start, limit, signal) =>
-      JobRecords.parse(await call(`${self}/records?start=${start}&limit=${limit}`, { signal })),
+      JobRecords.parse(await call(`${self}/records?start=${start}&limit=${limit}${which}`, { signal })),
   };
 }

@@ -1,12 +1,15 @@
 "use client";
 /** A job that stays up to date: server-sent events, which reconnect by themselves. */
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { JobResource } from "#lib/protocol/api/jobs.ts";
+import { call } from "../api.ts";
 
 export interface LiveJob {
   readonly job: JobResource;
   /** False while the connection is being made again. */
   readonly connected: boolean;
+  /** Asks for the job as it is now; for changes after its end. */
+  readonly refresh: () => Promise<JobResource>;
 }
 
 const ENDED = new Set(["completed", "failed", "canceled"]);
@@ -29,5 +32,11 @@ export function useJob(initial: JobResource): LiveJob {
     return () => source.close();
   }, [events, ended]);
 
-  return { job, connected: connected || ended };
+  const { self } = initial.urls;
+  const refresh = useCallback(async () => {
+    const next = JobResource.parse(await call(self));
+    setJob(next);
+    return next;
+  }, [self]);
+  return { job, connected: connected || ended, refresh };
 }

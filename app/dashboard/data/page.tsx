@@ -28,7 +28,7 @@ export default async function Data() {
           A dataset is read when you drop a file into a new job.
         </EmptyState>
       ) : (
-        <ul className="grid gap-4">
+        <ul className="grid grid-cols-[minmax(0,1fr)] gap-4">
           {datasets.map((dataset) => (
             <Dataset key={dataset.id} dataset={dataset} />
           ))}
@@ -42,7 +42,7 @@ export default async function Data() {
 function Dataset({ dataset }: { dataset: DatasetResource }) {
   const labels = dataset.columns.filter(({ role }) => role === "label").map(({ name }) => name);
   return (
-    <li className="grid gap-x-8 gap-y-3 rounded-lg border border-line bg-raised p-4 sm:grid-cols-[minmax(0,1fr)_auto] sm:p-5">
+    <li className="grid grid-cols-[minmax(0,1fr)] gap-x-8 gap-y-3 rounded-lg border border-line bg-raised p-4 sm:grid-cols-[minmax(0,1fr)_auto] sm:p-5">
       <div className="min-w-0">
         <h2 className="text-[1.1rem] [overflow-wrap:anywhere]">{dataset.name}</h2>
         <p className="mt-0.5 text-[0.93rem] text-ink-3">
@@ -66,10 +66,8 @@ function Dataset({ dataset }: { dataset: DatasetResource }) {
 
 function Files({ files }: { files: readonly FileResource[] }) {
   return (
-    <section aria-labelledby="files" className="mt-10">
-      <h2 id="files" className="mb-3 text-[1.3rem]">
-        Files
-      </h2>
+    <div className="mt-10">
+      <h2 className="mb-3 text-[1.3rem]">Files</h2>
       <Table label="Files">
         <Head>
           <Th>Name</Th>
@@ -94,6 +92,6 @@ function Files({ files }: { files: readonly FileResource[] }) {
           ))}
         </tbody>
       </Table>
-    </section>
+    </div>
   );
 }

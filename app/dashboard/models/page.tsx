@@ -31,7 +31,7 @@ export default async function Models({ searchParams }: { searchParams: Promise<{
           A model is read when you drop it into a new job.
         </EmptyState>
       ) : (
-        <ul className="grid gap-4">
+        <ul className="grid grid-cols-[minmax(0,1fr)] gap-4">
           {items.map((model) => (
             <Model key={model.id} model={model} />
           ))}
@@ -51,7 +51,7 @@ export default async function Models({ searchParams }: { searchParams: Promise<{
 function Model({ model }: { model: ModelResource }) {
   const { encrypted } = model;
   return (
-    <li className="grid gap-x-8 gap-y-3 rounded-lg border border-line bg-raised p-4 sm:grid-cols-[minmax(0,1fr)_auto] sm:p-5">
+    <li className="grid grid-cols-[minmax(0,1fr)] gap-x-8 gap-y-3 rounded-lg border border-line bg-raised p-4 sm:grid-cols-[minmax(0,1fr)_auto] sm:p-5">
       <div className="min-w-0">
         <h2 className="text-[1.1rem] [overflow-wrap:anywhere]">{model.name}</h2>
         <p className="mt-0.5 text-[0.93rem] text-ink-3">
