@@ -11,16 +11,16 @@ export function OneLane() {
   const result = ((sum % q) + q) % q;
   return (
     <figure className="rounded-lg border border-line bg-raised p-5 sm:p-6">
-      <table className="number w-full text-[0.92rem] sm:text-[1rem]">
+      <table className="number w-full text-[0.82rem] sm:text-[1rem]">
         <thead className="text-left text-[0.85rem] text-ink-3">
           <tr>
             <th scope="col" className="pb-2 font-[400]">
               residue
             </th>
-            <th scope="col" className="pb-2 pl-3 font-[400]">
+            <th scope="col" className="pb-2 pl-2 sm:pl-3 font-[400]">
               as bytes
             </th>
-            <th scope="col" className="pb-2 pl-3 text-right font-[400]">
+            <th scope="col" className="pb-2 pl-2 sm:pl-3 text-right font-[400]">
               weight
             </th>
           </tr>
@@ -29,14 +29,14 @@ export function OneLane() {
           {residues.map((residue, i) => (
             <tr key={residue} className="border-t border-line">
               <td className="py-2">{grouped(residue)}</td>
-              <td className="py-2 pl-3">
-                <span className="flex gap-1.5">
+              <td className="py-2 pl-2 sm:pl-3">
+                <span className="flex gap-1 sm:gap-1.5">
                   {[0, 8, 16].map((shift) => (
                     <Byte key={shift} value={(residue >> shift) & 255} />
                   ))}
                 </span>
               </td>
-              <td className="py-2 pl-3 text-right">× {WEIGHTS[i]}</td>
+              <td className="py-2 pl-2 sm:pl-3 text-right">× {WEIGHTS[i]}</td>
             </tr>
           ))}
         </tbody>
@@ -59,7 +59,7 @@ export function OneLane() {
 
 function Byte({ value }: { value: number }) {
   return (
-    <span className="relative inline-block w-10 text-[0.85rem] text-ink-2">
+    <span className="relative inline-block w-7 text-[0.8rem] text-ink-2 sm:w-10 sm:text-[0.85rem]">
       {String(value).padStart(3, "0")}
       <span aria-hidden="true" className="mt-0.5 block h-[3px] bg-line">
         <span className="block h-full bg-accent" style={{ width: `${(100 * value) / 255}%` }} />

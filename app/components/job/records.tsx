@@ -104,7 +104,7 @@ function Gallery({ page, labelling }: Shown) {
   return (
     <ul
       aria-label="Records and answers"
-      className="grid grid-cols-[repeat(auto-fill,minmax(7.2rem,1fr))] gap-x-4 gap-y-5"
+      className="grid grid-cols-[repeat(auto-fill,minmax(6.2rem,1fr))] gap-x-4 gap-y-5"
     >
       {page.data.map((record) => (
         <li key={record.record} className="min-w-0">

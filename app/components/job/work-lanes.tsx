@@ -10,6 +10,8 @@ import { useCanvas } from "../example/use-canvas.ts";
 
 /** Few rows are wrapped, so that there are lines to look at. */
 const LINES_WANTED = 24;
+/** Where all is done there is less to see. */
+const LINES_AT_REST = 14;
 
 interface Line {
   readonly row: StripRow;
@@ -30,7 +32,8 @@ export function WorkLanes({
   label: string;
   className?: string;
 }) {
-  const lines = useMemo(() => wrap(rows), [rows]);
+  const wanted = progress >= 1 ? LINES_AT_REST : LINES_WANTED;
+  const lines = useMemo(() => wrap(rows, wanted), [rows, wanted]);
   const canvas = useCanvas((pen) => draw(pen, lines), false);
   return (
     <div
@@ -46,8 +49,8 @@ export function WorkLanes({
   );
 }
 
-function wrap(rows: JobWork["rows"]): Line[] {
-  const parts = rows.length === 0 ? 1 : Math.max(1, Math.ceil(LINES_WANTED / rows.length));
+function wrap(rows: JobWork["rows"], wanted: number): Line[] {
+  const parts = rows.length === 0 ? 1 : Math.max(1, Math.ceil(wanted / rows.length));
   return rows.flatMap((row) =>
     Array.from({ length: parts }, (_, part) => ({
       row,
