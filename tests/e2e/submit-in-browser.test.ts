@@ -54,13 +54,22 @@ class Visitor {
   }
 }
 
-async function begin(page: Page): Promise<Visitor> {
+/** As somebody who was never here: from the landing page over an account of their own to a dropped model and table. */
+async function begin(page: Page, email: string): Promise<Visitor> {
   const visitor = new Visitor(page);
   await page.goto(server.url);
   await visitor.click(page.getByRole("link", { name: "New job" }));
-  await visitor.click(page.getByLabel("API key"));
-  await page.keyboard.type(server.apiKey);
-  await visitor.click(page.getByRole("button", { name: "Sign in" }));
+  await visitor.click(page.getByRole("link", { name: "Sign up" }));
+  for (const [label, text] of [
+    ["Your name", "Ada Example"],
+    ["E-mail address", email],
+    ["Password", "nine purple otters"],
+  ] as const) {
+    await visitor.click(page.getByLabel(label));
+    await page.keyboard.type(text);
+  }
+  await visitor.click(page.getByRole("button", { name: "Sign up", exact: true }));
+  await visitor.click(page.getByRole("link", { name: "New job" }).first());
   await visitor.choose(/Drop a model here/, modelFile);
   await expect(page.getByText("Its operators can run on encrypted data")).toBeVisible();
   await visitor.choose(/Drop a dataset here/, dataFile);
@@ -75,7 +84,7 @@ test("encrypted under a key that stays in the browser", async ({ page }) => {
     if (body.includes("people.csv") || body.includes("feature0")) uploads.push(request.url());
   });
   const startedAt = performance.now();
-  const visitor = await begin(page);
+  const visitor = await begin(page, "ada@example.org");
   await expect(page.getByRole("radio", { name: /the key stays here/ })).toBeChecked();
   await expect(page.getByText("600 records")).toBeVisible();
   await visitor.click(page.getByRole("button", { name: "Submit job" }));
@@ -96,10 +105,10 @@ test("encrypted under a key that stays in the browser", async ({ page }) => {
   expect(key, "the key file names its job").toContain(new URL(page.url()).pathname.split("/").at(-1));
 });
 
-test("public, downloaded as a file", async ({ page }) => {
+test("public, downloaded as a file, and put right by clicking", async ({ page }) => {
   test.setTimeout(300_000);
   const startedAt = performance.now();
-  const visitor = await begin(page);
+  const visitor = await begin(page, "grace@example.org");
   await visitor.click(page.getByRole("radio", { name: /^Public/ }));
   await visitor.click(page.getByRole("button", { name: "Submit job" }));
   await page.waitForURL(/\/dashboard\/jobs\/job_/, { timeout: WITHIN_MS });
@@ -111,6 +120,11 @@ test("public, downloaded as a file", async ({ page }) => {
   await expect(page.getByText("Completed", { exact: true })).toBeVisible({ timeout: 60_000 });
   const answers = parse(await saved(page, page.getByRole("link", { name: "CSV" })));
   expect(largestError(answers)).toBeLessThan(1e-4);
+
+  await page.getByLabel("Right answer of record 0", { exact: true }).selectOption("3");
+  await page.getByLabel("Right answer of record 1", { exact: true }).selectOption("1");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByText(/2 labels kept/)).toBeVisible();
 });
 
 async function saved(page: Page, by: Locator): Promise<string> {

@@ -6,7 +6,7 @@ export interface PageEntry {
   /** Of its screenshot. */
   readonly name: string;
   readonly path: string;
-  /** Who looks: nobody in particular, or the signed-in submitter. */
+  /** Who looks: nobody in particular, or who signed in with the server's first key: submitter and operator. */
   readonly as: "anyone" | "submitter";
 }
 
@@ -20,6 +20,8 @@ export const PAGES: readonly PageEntry[] = [
   { name: "docs-errors", path: "/docs/errors", as: "anyone" },
   { name: "not-found", path: "/nothing-here", as: "anyone" },
   { name: "sign-in", path: "/dashboard", as: "anyone" },
+  { name: "sign-up", path: "/sign-up", as: "anyone" },
+  { name: "forgot-password", path: "/forgot-password", as: "anyone" },
   { name: "overview", path: "/dashboard", as: "submitter" },
   { name: "jobs", path: "/dashboard/jobs", as: "submitter" },
   { name: "models", path: "/dashboard/models", as: "submitter" },
@@ -32,6 +34,17 @@ export const PAGES: readonly PageEntry[] = [
   { name: "job-waiting", path: "/dashboard/jobs/{waitingJob}", as: "submitter" },
   { name: "job-canceled", path: "/dashboard/jobs/{canceledJob}", as: "submitter" },
   { name: "job-not-found", path: "/dashboard/jobs/job_00000000000000000000", as: "submitter" },
+  { name: "account", path: "/dashboard/account", as: "submitter" },
+  { name: "keys", path: "/dashboard/account/keys", as: "submitter" },
+  { name: "webhooks", path: "/dashboard/account/webhooks", as: "submitter" },
+  { name: "operator", path: "/operator", as: "submitter" },
+  { name: "operator-queue", path: "/operator/queue", as: "submitter" },
+  { name: "operator-donors", path: "/operator/donors", as: "submitter" },
+  { name: "operator-accounts", path: "/operator/accounts", as: "submitter" },
+  { name: "operator-abuse", path: "/operator/abuse", as: "submitter" },
+  { name: "operator-audit", path: "/operator/audit", as: "submitter" },
+  { name: "operator-config", path: "/operator/config", as: "submitter" },
+  { name: "operator-backup", path: "/operator/backup", as: "submitter" },
 ];
 
 export type Things = Readonly<Record<string, string>>;
