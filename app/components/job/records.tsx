@@ -227,26 +227,24 @@ function RightAnswer({
 }) {
   const chosen = labelling.pending.get(record.record)?.index;
   return (
-    <label className="mt-1.5 block">
-      <span className="sr-only">Right answer of record {record.id}</span>
-      <select
-        value={chosen ?? ""}
-        onChange={(event) =>
-          labelling.set(record, classes, event.target.value === "" ? null : Number(event.target.value))
-        }
-        className={`min-h-8 w-full rounded-sm border bg-paper px-1.5 text-[0.88rem] ${
-          chosen === undefined ? "border-line text-ink-3" : "border-accent text-ink"
-        }`}
-      >
-        <option value="">Right answer…</option>
-        {answer.scores.map((_, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a class is its place
-          <option key={index} value={index}>
-            {className(classes, index)}
-            {index === answer.best ? " (as said)" : ""}
-          </option>
-        ))}
-      </select>
-    </label>
+    <select
+      aria-label={`Right answer of record ${record.id}`}
+      value={chosen ?? ""}
+      onChange={(event) =>
+        labelling.set(record, classes, event.target.value === "" ? null : Number(event.target.value))
+      }
+      className={`mt-1.5 min-h-8 w-full rounded-sm border bg-paper px-1.5 text-[0.88rem] ${
+        chosen === undefined ? "border-line text-ink-3" : "border-accent text-ink"
+      }`}
+    >
+      <option value="">Right answer…</option>
+      {answer.scores.map((_, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a class is its place
+        <option key={index} value={index}>
+          {className(classes, index)}
+          {index === answer.best ? " (as said)" : ""}
+        </option>
+      ))}
+    </select>
   );
 }
