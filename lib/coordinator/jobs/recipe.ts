@@ -1,6 +1,7 @@
 /** A job's recipe (lib/protocol/api/recipe.ts): worked out once, kept as an object beside the job's results. */
 import { bindInputs } from "#lib/dataset/bind.ts";
 import { modelInputs } from "#lib/dataset/model-inputs.ts";
+import { segmentDataset } from "#lib/dataset/segmented.ts";
 import type { CreateJob } from "#lib/protocol/api/jobs.ts";
 import { Recipe } from "#lib/protocol/api/recipe.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
@@ -22,7 +23,9 @@ export async function recipeOf(
   if (!first) throw new Error("a job has at least one model");
   const { description } = dataset;
   const named = { name: first.name, inputs: first.details.inputs };
-  const { inputs, notes } = bindInputs(description, modelInputs(named), { inputs: request.inputs });
+  // Models read segments where records are cut.
+  const cut = segmentDataset(description, request.segments).description;
+  const { inputs, notes } = bindInputs(cut, modelInputs(named), { inputs: request.inputs });
   const digestOf = async ({ fileId }: ModelRecord | DatasetRecord) => (await store.files.get(SYSTEM, fileId)).sha256;
   return {
     version: 1,
@@ -42,8 +45,9 @@ export async function recipeOf(
       file_sha256: await digestOf(dataset),
       preprocessing: description.preprocessing,
     },
+    segments: request.segments ?? null,
     inputs: inputs.map(({ name, array, columns, stored, model, scale, offset, inner }) => {
-      const names = description.arrays.find((candidate) => candidate.name === array)?.columns ?? null;
+      const names = cut.arrays.find((candidate) => candidate.name === array)?.columns ?? null;
       return {
         input: name,
         array,

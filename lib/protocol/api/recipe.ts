@@ -3,7 +3,7 @@
  * job is made, so that the results can be made again, here or elsewhere.
  */
 import { z } from "zod";
-import { DatasetFormat, Preprocessing } from "../datasets.ts";
+import { DatasetFormat, Preprocessing, SegmentSpec } from "../datasets.ts";
 import { Affine } from "../decode.ts";
 import { DatasetId, Digest, ModelId } from "../ids.ts";
 import { Dtype } from "../tensors.ts";
@@ -35,6 +35,8 @@ export const Recipe = z
       /** As stated, completed by what was understood from the file: send it again and the same records are read. */
       preprocessing: Preprocessing,
     }),
+    /** How records were cut before the models read them; null where they were read whole. */
+    segments: SegmentSpec.nullable().default(null),
     inputs: z.array(InputReading),
     /** What was guessed about the inputs, in words. */
     notes: z.array(z.string()),
