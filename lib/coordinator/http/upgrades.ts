@@ -16,12 +16,15 @@ export interface UpgradeRoutes {
   readonly nextDevelopment: UpgradeHandler | null;
 }
 
+/** Turbopack's and webpack's. */
+const NEXT_RELOAD_PATHS: ReadonlySet<string> = new Set(["/_next/hmr", "/_next/webpack-hmr"]);
+
 export function routeUpgrades(server: Server, routes: UpgradeRoutes): void {
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     if (path === routes.donorPath) routes.donors(request, socket, head);
-    else if (routes.nextDevelopment && path === "/_next/webpack-hmr") routes.nextDevelopment(request, socket, head);
+    else if (routes.nextDevelopment && NEXT_RELOAD_PATHS.has(path)) routes.nextDevelopment(request, socket, head);
     else socket.destroy();
   });
 }
