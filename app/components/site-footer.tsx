@@ -13,6 +13,9 @@ export function SiteFooter() {
           <a className="hover:text-ink hover:underline" href="/docs/privacy">
             Who sees what
           </a>
+          <a className="hover:text-ink hover:underline" href="/docs/embed">
+            Widget
+          </a>
           <a className="hover:text-ink hover:underline" href="/api/v1/openapi.json">
             OpenAPI
           </a>
