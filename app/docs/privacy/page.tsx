@@ -118,8 +118,10 @@ export default function Privacy() {
       <p className="mt-2 text-ink-2">
         CKKS ciphertexts made by Microsoft SEAL with parameters for 128-bit security against classical computers (ring
         learning with errors). Donors compute on ciphertexts without any key. Results are checked by recomputing lanes
-        that are drawn after the result has come in, so a donor cannot know which; nothing that a donor can observe
-        depends on a decrypted value.
+        that are drawn after the result has come in, so a donor cannot know which; nothing that a donor is credited with
+        or banned for depends on a decrypted value. In a job of 4,096 digits with two donors that were new here, 589 of
+        32,768 lanes were recomputed: 0.06 s of the coordinator’s processor against 6.3 s that the donors computed. The
+        page of every encrypted job shows its own numbers.
       </p>
 
       <h2 className="mt-10 text-[1.5rem]">When encryption pays, and when not</h2>
