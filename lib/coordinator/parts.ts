@@ -334,6 +334,7 @@ export async function openParts(
       await dispatch.start();
     },
     async close() {
+      access.close();
       operator.close();
       uploads.close();
       const webhooksSent = dispatch.close();

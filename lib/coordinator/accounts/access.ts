@@ -20,6 +20,7 @@ export interface Access {
   readonly connections: OpenConnections;
   readonly limits: RateLimits;
   readonly audit: Audit;
+  readonly close: () => void;
 }
 
 export interface AccessOptions {
@@ -28,6 +29,9 @@ export interface AccessOptions {
   readonly log: Log;
   readonly now: () => number;
 }
+
+/** Sessions and links that have run out are refused anyway; their rows go once a day. */
+const SWEEP_MS = 24 * 3600 * 1000;
 
 export async function openAccess({ store, config, log, now }: AccessOptions): Promise<Access> {
   const { trustProxy, publicUrl, mailHook: hook } = config;
@@ -44,6 +48,13 @@ export async function openAccess({ store, config, log, now }: AccessOptions): Pr
     log,
     now,
   });
+  const forgetExpired = () =>
+    store.people
+      .removeExpired(now())
+      .catch((error: unknown) => log.error({ err: error }, "expired sessions could not be deleted"));
+  await forgetExpired();
+  const sweep = setInterval(() => void forgetExpired(), SWEEP_MS);
+  sweep.unref();
   const callers = createCallers({ store, signedIn: accounts.signedIn, now });
   return {
     accounts,
@@ -59,5 +70,6 @@ export async function openAccess({ store, config, log, now }: AccessOptions): Pr
     connections,
     limits,
     audit,
+    close: () => clearInterval(sweep),
   };
 }
