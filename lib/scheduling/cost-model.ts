@@ -17,7 +17,7 @@ import {
   CoverageCount,
   moveBundleShare,
   moveTails,
-  ownStep,
+  OWN_STEP,
   type Tails,
   USUAL_BUNDLE_SHARE,
 } from "./calibration.ts";
@@ -77,7 +77,6 @@ interface DonorState {
   readonly evidence: (Evidence | undefined)[];
   readonly own: ClassState;
   readonly tails: Tails;
-  outcomes: number;
   bundleShare: number;
   /** The rates last asked for, while nothing that they depend on changed: one choice asks several times. */
   cache: CachedRates | null;
@@ -303,11 +302,10 @@ class HierarchicalCostModel implements CostModel {
     if (!rates) return;
     const interval = promised ?? predictionOf(rates, units, 1).warm;
     const tookMs = downloadMs + computeMs + uploadMs + overheadMs;
-    const state = this.#donor(donor);
-    const { own, tails } = state;
+    const { own, tails } = this.#donor(donor);
     this.#coverage.add(interval, tookMs);
     own.coverage.add(interval, tookMs);
-    moveTails(tails, interval, tookMs, ownStep(state.outcomes++));
+    moveTails(tails, interval, tookMs, OWN_STEP);
     moveTails(own.tails, interval, tookMs, CLASS_STEP);
   }
 
@@ -325,7 +323,6 @@ class HierarchicalCostModel implements CostModel {
         evidence: new Array(QUANTITIES),
         own,
         tails: { ...own.tails },
-        outcomes: 0,
         bundleShare: own.bundleShare,
         cache: null,
       };
