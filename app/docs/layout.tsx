@@ -6,6 +6,7 @@ const PAGES = [
   { href: "/docs/privacy", text: "Who sees what" },
   { href: "/docs/scheduling", text: "How work is shared out" },
   { href: "/docs/embed", text: "Widget" },
+  { href: "/docs/aggregation", text: "Combining answers" },
   { href: "/docs/errors", text: "Errors" },
 ];
 

@@ -14,6 +14,7 @@ import { Offline } from "../ui/offline.tsx";
 import { Stat } from "../ui/stat.tsx";
 import { StatusBadge } from "../ui/status.tsx";
 import { usePolled } from "../use-polled.ts";
+import { AggregationCard } from "./aggregation-report.tsx";
 import { Checks } from "./checks.tsx";
 import { PlanFacts } from "./plan-facts.tsx";
 import { Results, SealedResults } from "./results.tsx";
@@ -61,6 +62,7 @@ export function JobView({ initial, initialWork }: { initial: JobResource; initia
       <Progress job={job} work={work} />
       {job.custody === "submitter" ? <SealedPanel job={job} holding={holding} onChange={askHolding} /> : null}
       {job.status === "completed" && job.custody === "coordinator" ? <Results job={job} refresh={refresh} /> : null}
+      {job.aggregation ? <AggregationCard aggregation={job.aggregation} resultsUrl={job.urls.results} /> : null}
       {job.custody === "submitter" && holding === "answers" ? <SealedResults job={job} /> : null}
       <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-6 lg:grid-cols-2">
         <div className="grid gap-6">
