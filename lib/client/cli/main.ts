@@ -96,6 +96,7 @@ program
   .command("feedback <id> <file>")
   .description("send labels or ratings: CSV with the columns record (or the id column), label, score, comment")
   .option("--replace", "new labels take the place of others that are there")
+  .option("-o, --output <file>", "where the new results go, of jobs whose key is on this machine")
   .action(async (id: string, file: string, _options, command: Command) =>
     (await import("./feedback.ts")).feedback(id, file, command.optsWithGlobals()),
   );
@@ -104,6 +105,7 @@ program
   .command("aggregate <id>")
   .description("combine a job's outputs anew, with the labels that there are now")
   .addOption(new Option("--aggregation <how>", "with another reducer").choices(Reducer.options))
+  .option("-o, --output <file>", "where the new results go, of jobs whose key is on this machine")
   .action(async (id: string, _options, command: Command) =>
     (await import("./feedback.ts")).aggregate(id, command.optsWithGlobals()),
   );

@@ -4,21 +4,24 @@ import { rename, rm, stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { resultFile } from "#lib/dataset/results/index.ts";
+import type { Feedback, Reducer } from "#lib/protocol/api/aggregation.ts";
 import type { JobResource, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
+import { addSealedFeedback, aggregateSealed } from "../custody/aggregate-sealed.ts";
 import type { Engine } from "../custody/engine-caller.ts";
 import type { NamedFile } from "../custody/engine-calls.ts";
 import { openEngine } from "../custody/node/open-engine.ts";
 import { folderJobs, folderKeys, keysFolder } from "../custody/node/stores.ts";
 import { reopenSealed } from "../custody/reopen.ts";
-import { decryptedOutputs, resultSource } from "../custody/results.ts";
+import { decryptedOutputs } from "../custody/results.ts";
 import { type CustodyProgress, runSealed, type SealedOutcome } from "../custody/run-sealed.ts";
 import { loadState, type SealedState } from "../custody/stores.ts";
 import { combinedElsewhere, planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
 import type { FluxClient } from "../flux-client.ts";
 import { combining, formatOf, type SubmitOptions } from "./arguments.ts";
 import { readDatasetOptions } from "./dataset-options.ts";
+import { describeReport } from "./describe-aggregation.ts";
 import { describePlan, print, printJson, say } from "./output.ts";
 import { bar, progressLine } from "./progress.ts";
 import { type Connection, connect, type GlobalOptions } from "./settings.ts";
@@ -29,7 +32,7 @@ export async function submitFromHere(
   options: SubmitOptions,
 ): Promise<void> {
   const { segments, aggregation } = combining(options);
-  if (segments || aggregation) throw combinedElsewhere();
+  if (segments || aggregation === "concat") throw combinedElsewhere();
   const { ingest, inputs } = await readDatasetOptions(options);
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
@@ -44,6 +47,7 @@ export async function submitFromHere(
       ingest,
       options: {
         inputs: [...inputs],
+        ...combining(options),
         ...(options.name === undefined ? {} : { name: options.name }),
         ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
         ...(options.acceptFidelity ? { accept_fidelity: true } : {}),
@@ -114,8 +118,31 @@ export async function sealedResults(
     await seeThrough(client, engine.engine, state, progressLine(process.stderr));
   }
   if (output !== undefined) return writeSealed(state, format, output);
-  const { bytes } = resultFile(format, resultSource(decryptedOutputs(folderJobs(), state)));
+  const { source } = await aggregateSealed(folderJobs(), state);
+  const { bytes } = resultFile(format, source);
   await pipeline(bytes, process.stdout, { end: false });
+}
+
+/** Labels and ratings stay here; the results are fitted and written anew, here. */
+export async function sealedFeedback(job: JobResource, feedback: Feedback, output: string | undefined): Promise<void> {
+  const state = await loadState(folderJobs(), job.id);
+  if (!(await allDecrypted(state))) {
+    throw new FluxError("conflict", `Not everything is decrypted yet: run \`flux resume ${job.id}\` first.`);
+  }
+  const kept = await addSealedFeedback(folderJobs(), state, feedback, Date.now());
+  say(`${kept.labels} labels and ${kept.ratings} ratings kept, on this machine.`);
+  await writeSealed(state, formatOf(undefined, output), output ?? `${job.id}.csv`);
+}
+
+/** What the dataset calls its records; undefined where they are numbered. */
+export async function sealedIdName(job: JobResource): Promise<string | undefined> {
+  return (await loadState(folderJobs(), job.id)).idName ?? undefined;
+}
+
+/** Results written anew, with another reducer if one is named. */
+export async function aggregateHere(job: JobResource, reducer: Reducer | undefined, output: string | undefined) {
+  const state = await loadState(folderJobs(), job.id);
+  await writeSealed(state, formatOf(undefined, output), output ?? `${job.id}.csv`, reducer);
 }
 
 async function allDecrypted(state: SealedState): Promise<boolean> {
@@ -183,8 +210,12 @@ async function sourceFile(path: string): Promise<NamedFile> {
 }
 
 /** Whole or not at all. */
-async function writeSealed(state: SealedState, format: ResultFormat, path: string): Promise<void> {
-  const { bytes } = resultFile(format, resultSource(decryptedOutputs(folderJobs(), state)));
+async function writeSealed(state: SealedState, format: ResultFormat, path: string, reducer?: Reducer): Promise<void> {
+  const { source, report } = await aggregateSealed(folderJobs(), state, reducer);
+  if (state.members.length > 1 || report.candidates.length > 0) {
+    for (const line of describeReport(report)) say(line);
+  }
+  const { bytes } = resultFile(format, source);
   const partial = `${path}.part`;
   try {
     await pipeline(bytes, createWriteStream(partial));

@@ -9,7 +9,7 @@ import type { ModelId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../flux-client.ts";
 import { combining, formatOf, modelsAndDataset, type SubmitOptions } from "./arguments.ts";
 import { readDatasetOptions } from "./dataset-options.ts";
-import { describeAggregation } from "./feedback.ts";
+import { describeAggregation } from "./describe-aggregation.ts";
 import { describeDataset, describeModel, describePlan, describeRecipe, print, printJson, say } from "./output.ts";
 import { bar, jobLine, progressLine } from "./progress.ts";
 import { writeResults } from "./results.ts";

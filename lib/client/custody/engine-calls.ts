@@ -110,6 +110,8 @@ export type EngineCalls = {
     };
     answer: OpenedResults;
   };
+  /** The label column of some records, NaN where it is empty; null where there is none. */
+  labels: { request: { readonly start: number; readonly count: number }; answer: Float64Array | null };
   /** The id column of some records; null where there is none. */
   ids: { request: { readonly start: number; readonly count: number }; answer: string[] | null };
 };

@@ -154,6 +154,10 @@ function engineHandlers(host: EngineHost, notify: (notice: EngineNotice) => void
       };
     },
 
+    async labels({ start, count }) {
+      return { value: await opened().reader.readLabels(start, count) };
+    },
+
     async ids({ start, count }) {
       const { reader } = opened();
       return { value: reader.description.id ? await reader.readIds(start, count) : null };

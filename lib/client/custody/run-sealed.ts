@@ -24,6 +24,7 @@ import {
   jsonBlob,
   type KeyStore,
   keyOf,
+  labelsBlob,
   lanesBlob,
   outputsBlob,
   readJson,
@@ -321,10 +322,10 @@ class Keeper {
     // Left behind where a run ended just after the upload.
     await store.remove(state.job, seedBlob(batch));
     await store.remove(state.job, lanesBlob(batch));
-    const ids = await engine.call("ids", {
-      start: batch * state.recordsPerBatch,
-      count: recordsIn(state, batch),
-    });
+    const records = { start: batch * state.recordsPerBatch, count: recordsIn(state, batch) };
+    const labels = await engine.call("labels", records);
+    if (labels) await store.put(state.job, labelsBlob(batch), new Blob([Float64Array.from(labels)]));
+    const ids = await engine.call("ids", records);
     if (ids) await store.put(state.job, idsBlob(batch), jsonBlob(ids));
     await store.put(state.job, decryptedBlob(batch), jsonBlob({ batch }));
   }

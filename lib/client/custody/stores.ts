@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { type KeyholderPlan, parseKeyholderPlan } from "#lib/lanes/plan.ts";
+import { Reducer } from "#lib/protocol/api/aggregation.ts";
 import { ColumnMapping, DatasetFormat, Preprocessing } from "#lib/protocol/datasets.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { Digest, JobId } from "#lib/protocol/ids.ts";
@@ -46,6 +47,13 @@ const SealedState = z.object({
   recordsPerBatch: z.int().positive(),
   batches: z.int().positive(),
   idName: z.string().nullable(),
+  /** Names of the label's classes where they are words; null where there is no label column. */
+  label: z
+    .object({ name: z.string(), classes: z.array(z.string()).nullable() })
+    .nullable()
+    .default(null),
+  /** How members become one answer. */
+  aggregation: Reducer.default("auto"),
   models: z.array(KnownFile).min(1),
   dataset: KnownFile,
   ingest: z.object({
@@ -65,6 +73,10 @@ export const lanesBlob = (batch: number): string => `lanes${batch}`;
 export const seedBlob = (batch: number): string => `seed${batch}`;
 export const outputsBlob = (batch: number, member: number, output: number): string =>
   `outputs${member}.${batch}.${output}`;
+/** float64, NaN where a record has no label. */
+export const labelsBlob = (batch: number): string => `labels${batch}`;
+/** Labels and ratings that were given after the results. */
+export const FEEDBACK_BLOB = "feedback";
 export const idsBlob = (batch: number): string => `ids${batch}`;
 /** Written after all outputs of a batch: it is decrypted, and its key-holder will never need its lanes again. */
 export const decryptedBlob = (batch: number): string => `decrypted${batch}`;

@@ -36,7 +36,7 @@ export async function planSealed(
   request: SealedRequest,
   onOpened: (opened: OpenedInputs) => void = () => {},
 ): Promise<LocallyPlanned> {
-  if (request.models.length > 1) throw combinedElsewhere();
+  if (request.options.segments || request.options.aggregation === "concat") throw combinedElsewhere();
   const opened = await engine.call("open", {
     models: request.models.map(sentFile),
     dataset: sentFile(request.dataset),
@@ -52,7 +52,7 @@ export async function planSealed(
 export function combinedElsewhere(): FluxError {
   return new FluxError(
     "unavailable",
-    "Several models, windows and tiles are combined in the coordinator's custody only, so far: add --custody coordinator, or submit one model on whole records.",
+    "Windows, tiles and every member's own outputs are given in the coordinator's custody only, so far: add --custody coordinator, or submit whole records.",
     { param: "custody" },
   );
 }
@@ -87,6 +87,8 @@ export async function submitSealed(
     recordsPerBatch: local.recordsPerBatch,
     batches: Math.ceil(records / local.recordsPerBatch),
     idName: opened.description.id?.name ?? null,
+    label: opened.description.label,
+    aggregation: request.options.aggregation ?? "auto",
     models: await Promise.all(request.models.map(({ name, content, path }) => knownFile(name, content, path ?? null))),
     dataset: await knownFile(request.dataset.name, request.dataset.content, request.dataset.path ?? null),
     ingest: ingestState(request.ingest),

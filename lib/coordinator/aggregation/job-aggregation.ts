@@ -3,6 +3,7 @@
  * of one job are made one after another; fitting itself happens in a thread (isolated/aggregate.ts).
  */
 import { z } from "zod";
+import { mergeFeedback } from "#lib/dataset/merge-feedback.ts";
 import { openDataset } from "#lib/dataset/reader.ts";
 import { AggregationReport, type Feedback, type FeedbackAnswer, type Reducer } from "#lib/protocol/api/aggregation.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
@@ -16,7 +17,7 @@ import { Turns } from "../encrypted/turns.ts";
 import type { AggregateInput } from "../isolated/aggregate.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
 import { readVersions, type VersionEntry, writeResults } from "../jobs/results.ts";
-import { mergeFeedback, readFeedback, writeFeedback } from "./feedback.ts";
+import { readFeedback, writeFeedback } from "./feedback.ts";
 import type { AggregationMemory } from "./memory.ts";
 import { Gap } from "./raw-outputs.ts";
 

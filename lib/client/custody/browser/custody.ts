@@ -7,6 +7,7 @@ import type { JobResource, Plan, ResultFormat } from "#lib/protocol/api/jobs.ts"
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../../flux-client.ts";
+import { aggregateSealed } from "../aggregate-sealed.ts";
 import { type Engine, engineOf } from "../engine-caller.ts";
 import type { NamedFile, OpenedInputs } from "../engine-calls.ts";
 import { exportKeys, importKeys } from "../key-file.ts";
@@ -113,8 +114,14 @@ export async function openBrowserCustody({
     jobs: () => store.list(),
     outputs,
     decrypted: async (job) => allDecrypted(await outputs(job)),
-    async results(job, format, member = 0) {
-      const { bytes, extension, contentType } = resultFile(format, resultSource(await outputs(job), member));
+    async results(job, format, member) {
+      const { bytes, extension, contentType } = resultFile(
+        format,
+        // One member's own outputs where one is named, else the answers that the members give together.
+        member === undefined
+          ? (await aggregateSealed(store, await loadState(store, job))).source
+          : resultSource(await outputs(job), member),
+      );
       const chunks: Uint8Array<ArrayBuffer>[] = [];
       for await (const chunk of bytes) chunks.push(chunk);
       return { file: new Blob(chunks, { type: contentType }), name: `${job}${extension}` };
