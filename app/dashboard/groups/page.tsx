@@ -30,7 +30,7 @@ export default async function Groups() {
           Make one, open its link in the browsers that should compute, and submit jobs with its id.
         </EmptyState>
       ) : (
-        <ul className="grid gap-4">
+        <ul className="grid grid-cols-[minmax(0,1fr)] gap-4">
           {items.map((group) => (
             <Group key={group.id} group={group} host={host} />
           ))}
@@ -51,7 +51,7 @@ function Group({ group, host }: { group: GroupResource; host: string }) {
         <Stat name="Verified microtasks">{formatCount(counts.microtasks)}</Stat>
         <Stat name="Computed">{formatDuration(counts.compute_seconds)}</Stat>
       </dl>
-      <div className="mt-5 grid gap-4 lg:grid-cols-2">
+      <div className="mt-5 grid grid-cols-[minmax(0,1fr)] gap-4 lg:grid-cols-[repeat(2,minmax(0,1fr))]">
         <div>
           <p className="mb-1.5 text-[0.95rem] font-[560]">Link for members</p>
           <CodeBlock text={`${host}${group.join_path}`} label="Copy the link" />

@@ -34,7 +34,7 @@ export default async function Sites({ searchParams }: { searchParams: Promise<{ 
           Register your site’s address and copy its script tag. Nothing runs in a visitor’s browser before they say yes.
         </EmptyState>
       ) : (
-        <ul className="grid gap-4">
+        <ul className="grid grid-cols-[minmax(0,1fr)] gap-4">
           {items.map((site) => (
             <SiteCard key={site.id} site={site} host={host} />
           ))}
