@@ -111,7 +111,7 @@ export default function Formats() {
         Text never becomes a number, and a gap never a value, unless you say how; the refusal says what to send. It is
         stated once, with the dataset (<Code>preprocessing</Code>), on the command line with options:
       </p>
-      <div className="mt-4 grid gap-4">
+      <div className="mt-4 grid grid-cols-1 gap-4">
         <CodeBlock text={TABLE} label="Copy the example of a table" />
         <CodeBlock text={IMAGES} label="Copy the example of images" />
         <CodeBlock text={INPUTS} label="Copy the example of several inputs" />
