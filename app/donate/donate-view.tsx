@@ -1,6 +1,7 @@
 "use client";
 /** The donate page: one click to start, one to pause, one to stop, and an honest picture of what happens in between. */
 import { DonorsSummary } from "#lib/protocol/api/donors.ts";
+import { DEFAULT_SETTINGS } from "#worker/host/keeping.ts";
 import { statusOf } from "#worker/host/words.ts";
 import type { LaneMap } from "../components/map/lane-map.ts";
 import { WorldLanes } from "../components/map/world-lanes.tsx";
@@ -32,7 +33,8 @@ const SUMMARY_EVERY_MS = 5_000;
 export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
   const { donor, view, log } = useDonor(group?.invite ? group.token : null);
   const { value: summary } = usePolled("/api/v1/donors/summary", DonorsSummary, donors, SUMMARY_EVERY_MS);
-  const settings = donor?.settings();
+  // Drawn before the donor has read what is kept, so that nothing moves when it has.
+  const settings = donor?.settings() ?? DEFAULT_SETTINGS;
   const gpu = view.capability?.runtimes.filter(({ runtime }) => runtime.endsWith("webgpu"));
   return (
     <div className="mx-auto max-w-6xl px-4 py-8 sm:px-6 sm:py-12">
@@ -65,7 +67,7 @@ export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
             <WorkDone view={view} />
             <Effort view={view} />
           </div>
-          {settings ? <SignalsPanel view={view} settings={settings} className="mt-8" /> : null}
+          <SignalsPanel view={view} settings={settings} className="mt-8" />
           <Log log={log} />
           <section aria-labelledby="world" className="mt-8 border-t border-line pt-5">
             <h2 id="world" className="mb-3 text-[1.15rem]">
@@ -75,14 +77,12 @@ export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
           </section>
         </section>
         <div className="grid content-start gap-5">
-          <ThisJob view={view} useRegion={settings?.useRegion ?? true} />
-          {settings ? (
-            <Controls
-              settings={settings}
-              gpuUsable={gpu ? gpu.some(({ selfTestPassed }) => selfTestPassed) : null}
-              onChange={(change) => donor?.change(change)}
-            />
-          ) : null}
+          <ThisJob view={view} useRegion={settings.useRegion} />
+          <Controls
+            settings={settings}
+            gpuUsable={gpu ? gpu.some(({ selfTestPassed }) => selfTestPassed) : null}
+            onChange={(change) => donor?.change(change)}
+          />
           <BenchmarkCard view={view} />
           <Volunteer teamToken={teamToken} />
           <WeekBoard />

@@ -64,7 +64,7 @@ export function Webhooks() {
   return (
     <section aria-labelledby="webhooks" className="mt-12">
       <h2 id="webhooks" className="text-[1.5rem]">
-        Webhooks
+        Receiving webhooks
       </h2>
       <p className="mt-2 max-w-3xl text-ink-2">
         Instead of asking: give a job a <code className="number text-[0.95rem]">webhook</code>, or set one up for all of
