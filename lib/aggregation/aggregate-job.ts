@@ -18,7 +18,7 @@ import { applyMetaModel } from "./meta-model.ts";
 import { logLosses, meanOf, scoreClassification, standardError } from "./metrics.ts";
 import { seeded, shuffled } from "./random.ts";
 import { reduceSimple } from "./simple-reducers.ts";
-import { modelFromPrior, type Prior } from "./train.ts";
+import { FRESH, modelFromPrior, type Prior } from "./train.ts";
 
 export interface JobAggregationOptions {
   readonly reducer: Reducer;
@@ -262,7 +262,7 @@ function lessonOf({ set, targets }: Known): AggregatedJob["lesson"] {
 }
 
 function trialOf(prior: Prior, { set, targets }: Known): PriorTrial | null {
-  if (set.task !== "classification" || prior.version === "fresh") return null;
+  if (set.task !== "classification" || prior.version === FRESH) return null;
   const own = applyMetaModel(modelFromPrior(prior, set), set).outputs;
   const mean = reduceSimple(set, "mean");
   const meanLosses = logLosses(mean, set.classes, targets);

@@ -104,7 +104,7 @@ export function chooseReducer(
     const trainSet = selectRecords(known, train);
     const trainTargets = gatherRows(labels.targets, train, targetWidth(set));
     const testSet = selectRecords(known, test);
-    const model = fitLearned(trainSet, trainTargets, prior, seed + fold);
+    const { model } = fitLearned(trainSet, trainTargets, prior, seed + fold);
     scatterRows(applyMetaModel(model, testSet).outputs, test, set.classes, heldOut.get("learned")!);
     const single = heldOut.get("best-single");
     if (single) scatterRows(singleMember(testSet, bestMember(trainSet, trainTargets)), test, set.classes, single);
@@ -123,11 +123,12 @@ export function chooseReducer(
     .reduce((best, candidate) => (isBetterSimple(candidate, best) ? candidate : best));
   const verdict = judge(set, heldOut, losses, baseline, labels.targets, simple.reducer);
   const chosen = verdict.learnedWins ? "learned" : simple.reducer;
+  const fitted = chosen === "learned" ? fitLearned(known, labels.targets, prior, seed) : null;
   return {
     chosen,
     member: chosen === "best-single" ? bestMember(known, labels.targets) : 0,
-    model: chosen === "learned" ? fitLearned(known, labels.targets, prior, seed) : null,
-    report: { labelled, folds, prior: prior.version, chosen, because: verdict.because, candidates },
+    model: fitted?.model ?? null,
+    report: { labelled, folds, prior: fitted?.prior ?? prior.version, chosen, because: verdict.because, candidates },
   };
 }
 

@@ -11,7 +11,7 @@ import { applyMetaModel, type MetaModel } from "./meta-model.ts";
 import { logLosses, meanOf, squaredErrors } from "./metrics.ts";
 import { seeded, shuffled } from "./random.ts";
 import { gatherRows } from "./rows.ts";
-import { type Penalties, type Prior, trainMetaModel } from "./train.ts";
+import { FRESH, freshPrior, type Penalties, type Prior, trainMetaModel } from "./train.ts";
 
 const FIXED = Number.POSITIVE_INFINITY;
 
@@ -38,37 +38,49 @@ const FOLDS_UP_TO = 500;
 const INNER_FOLDS = 4;
 const HELD_OUT_SHARE = 0.25;
 
-/** @param targets classification: `[records]` class indices; regression: `[records, classes]` values */
-export function fitLearned(set: AggregationSet, targets: Float64Array, prior: Prior, seed: number): MetaModel {
+export interface Fitted {
+  readonly model: MetaModel;
+  /** Where it started: "fresh" where that did better on the inner folds than what earlier jobs taught. */
+  readonly prior: string;
+}
+
+/**
+ * @param targets classification: `[records]` class indices; regression: `[records, classes]` values
+ * @param prior tried beside a fresh start: what helped other jobs may mislead on this one
+ */
+export function fitLearned(set: AggregationSet, targets: Float64Array, prior: Prior, seed: number): Fitted {
   const width = set.task === "classification" ? 1 : set.classes;
   const freedoms = set.task === "classification" ? FREEDOMS : REGRESSION_FREEDOMS;
   const splits = innerSplits(set.records, seed);
   const judged = Int32Array.from(splits.flatMap(({ test }) => [...test]));
   const judgedTargets = gatherRows(targets, judged, width);
 
-  let best: { readonly penalties: Penalties; readonly loss: number } | undefined;
+  let best: { readonly start: Prior; readonly penalties: Penalties; readonly loss: number } | undefined;
   const folds = splits.map(({ train, test }) => ({
     train: selectRecords(set, train),
     targets: gatherRows(targets, train, width),
     test: selectRecords(set, test),
   }));
-  // Each setting begins where the one before ended: its fit is close.
-  const models: MetaModel[] = [];
-  for (const penalties of freedoms) {
-    const outputs = new Float64Array(judged.length * set.classes);
-    let at = 0;
-    for (const [fold, { train, targets: goal, test }] of folds.entries()) {
-      const from = models[fold];
-      const model = trainMetaModel(train, goal, { prior, penalties, ...(from ? { from } : {}) });
-      models[fold] = model;
-      outputs.set(applyMetaModel(model, test).outputs, at * set.classes);
-      at += test.records;
+  for (const start of prior.version === FRESH ? [prior] : [freshPrior(), prior]) {
+    // Each setting begins where the one before ended: its fit is close.
+    const models: MetaModel[] = [];
+    for (const penalties of freedoms) {
+      const outputs = new Float64Array(judged.length * set.classes);
+      let at = 0;
+      for (const [fold, { train, targets: goal, test }] of folds.entries()) {
+        const from = models[fold];
+        const model = trainMetaModel(train, goal, { prior: start, penalties, ...(from ? { from } : {}) });
+        models[fold] = model;
+        outputs.set(applyMetaModel(model, test).outputs, at * set.classes);
+        at += test.records;
+      }
+      const loss = meanOf(lossesOf(set, outputs, judgedTargets));
+      if (!best || loss < best.loss) best = { start, penalties, loss };
     }
-    const loss = meanOf(lossesOf(set, outputs, judgedTargets));
-    if (!best || loss < best.loss) best = { penalties, loss };
   }
   if (!best) throw new Error("there is always a first setting");
-  return trainMetaModel(set, targets, { prior, penalties: best.penalties });
+  const { start, penalties } = best;
+  return { model: trainMetaModel(set, targets, { prior: start, penalties }), prior: start.version };
 }
 
 interface Split {

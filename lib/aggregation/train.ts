@@ -51,13 +51,15 @@ export const USUAL_PENALTIES: Penalties = {
   evidence: Number.POSITIVE_INFINITY,
 };
 
+export const FRESH = "fresh";
+
 /** Even weights and a half-and-half pool: small random features of the scorer, no opinion yet. */
 export function freshPrior(seed = 1): Prior {
   const shared = new Float64Array(SHARED_PARAMETERS);
   const at = layoutOf(0, 0);
   const random = seeded(seed);
   for (let i = 0; i < FEATURE_COUNT * HIDDEN; i++) shared[at.w1 + i] = normal(random) / Math.sqrt(FEATURE_COUNT);
-  return { version: "fresh", shared };
+  return { version: FRESH, shared };
 }
 
 /** The untrained model that a prior stands for: its scorer, and no opinion about members or classes. */

@@ -94,7 +94,7 @@ function compare(task: AggregationTask) {
   const testLabels = gatherRows(task.labels, test, 1);
   const targets = gatherRows(task.labels, train, 1);
   const fitted = chooseReducer(task.set, { records: train, targets }, freshPrior());
-  const model = fitLearned(selectRecords(task.set, train), targets, freshPrior(), 1);
+  const { model } = fitLearned(selectRecords(task.set, train), targets, freshPrior(), 1);
   const outputs = {
     mean: reduceSimple(testSet, "mean"),
     vote: reduceSimple(testSet, "vote"),
@@ -144,7 +144,12 @@ function fewLabels(task: AggregationTask, prior: Prior) {
     const mean = scoreClassification(reduceSimple(testSet, "mean"), task.set.classes, testLabels);
     for (const setting of settings) {
       const train = order.slice(0, setting.labels);
-      const model = fitLearned(selectRecords(task.set, train), gatherRows(task.labels, train, 1), setting.start, draw);
+      const { model } = fitLearned(
+        selectRecords(task.set, train),
+        gatherRows(task.labels, train, 1),
+        setting.start,
+        draw,
+      );
       const score = scoreClassification(applyMetaModel(model, testSet).outputs, task.set.classes, testLabels);
       setting.accuracy.push(100 * (score.accuracy - mean.accuracy));
       setting.logLoss.push(mean.logLoss - score.logLoss);

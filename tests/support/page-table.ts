@@ -17,6 +17,7 @@ export const PAGES: readonly PageEntry[] = [
   { name: "docs", path: "/docs", as: "anyone" },
   { name: "docs-privacy", path: "/docs/privacy", as: "anyone" },
   { name: "docs-embed", path: "/docs/embed", as: "anyone" },
+  { name: "docs-aggregation", path: "/docs/aggregation", as: "anyone" },
   { name: "docs-errors", path: "/docs/errors", as: "anyone" },
   { name: "not-found", path: "/nothing-here", as: "anyone" },
   { name: "sign-in", path: "/dashboard", as: "anyone" },

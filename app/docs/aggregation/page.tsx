@@ -108,11 +108,11 @@ export default async function Aggregation() {
 
       <h2 className="mt-10 text-[1.5rem]">Across jobs</h2>
       <p className="mt-2 text-ink-2">
-        The scoring network starts where it did well on this server’s earlier jobs (Reptile), so that few labels are
-        enough; a job’s report names the start that it used. Kept for that are log-probabilities and right classes of up
-        to 500 labelled records a job, no records and no ids. <Code>{'"contribute": false'}</Code> keeps a job out, and
-        jobs whose key is yours are never in. Without labels, a start is used only if it beat the mean on earlier jobs
-        that it had not seen.
+        A start of the scoring network is learned over this server’s earlier jobs (Reptile). A fit tries it beside a
+        fresh start and takes the one that does better on records it was not fitted to; the report names it. Kept for
+        that are log-probabilities and right classes of up to 500 labelled records a job, no records and no ids.{" "}
+        <Code>{'"contribute": false'}</Code> keeps a job out, and jobs whose key is yours are never in. Without labels,
+        a start is used only if it beat the mean on earlier jobs that it had not seen.
       </p>
 
       <h2 className="mt-10 text-[1.5rem]">Measured</h2>
