@@ -93,7 +93,8 @@ export const PublicPlan = z.object({
   microtasks: z.int().nonnegative(),
   bytes_per_record_down: z.number(),
   bytes_per_record_up: z.number(),
-  runtimes: z.array(RuntimePlan),
+  /** Plans are stored with their jobs: what joined later has a default. */
+  runtimes: z.array(RuntimePlan).default([]),
   donor_seconds: z.number().nullable(),
   donors_online: z.int().nonnegative(),
   seconds_with_donors_online: z.number().nullable(),
