@@ -118,8 +118,8 @@ describe("npx flux", () => {
     },
     { name: "a model that is none", args: ["submit", "records.csv", "records.csv"], says: /ONNX/ },
     {
-      name: "combining where the key stays here",
-      args: ["submit", "linear.onnx", "records.csv", "--aggregation", "mean"],
+      name: "windows where the key stays here",
+      args: ["submit", "linear.onnx", "records.csv", "--window", "2"],
       says: /--custody coordinator/,
     },
     { name: "a job's id that is none", args: ["job", "42"], says: /job_…/ },

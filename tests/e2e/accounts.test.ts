@@ -4,6 +4,7 @@ import { expect, type Page, test } from "@playwright/test";
 import { FluxClient } from "#lib/client/flux-client.ts";
 import { byteRecords, denseModel } from "../support/dense-model.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { switchTheme } from "../support/switch-theme.ts";
 
 const AT_ONCE_MS = 1_000;
 const PASSWORD = "nine purple otters";
@@ -28,10 +29,8 @@ async function signUp(page: Page, email: string): Promise<void> {
 
 /** No violation in either theme, as wide and as narrow as people look at it. */
 async function expectAccessible(page: Page): Promise<void> {
-  for (const theme of ["light", "dark"]) {
-    await page.evaluate((name) => {
-      document.documentElement.dataset.theme = name;
-    }, theme);
+  for (const theme of ["light", "dark"] as const) {
+    await switchTheme(page, theme);
     for (const viewport of [
       { width: 1280, height: 900 },
       { width: 390, height: 844 },

@@ -45,7 +45,8 @@ test("a visitor starts, is told what is computed, pauses, resumes and stops", as
 
   const clickedAt = performance.now();
   await button(page, "Start donating").click();
-  const job = await submitJob(4_000, { features: 64, hidden: 256, classes: 10 }, "Garden birds");
+  // Some seconds of work: what the page says of it is drawn twice a second.
+  const job = await submitJob(30_000, { features: 64, hidden: 8_192, classes: 10 }, "Garden birds");
   await expect(status(page)).toContainText("Garden birds");
   await expect(status(page)).toContainText("public data");
   expect((await client.waitForJob(job)).status).toBe("completed");

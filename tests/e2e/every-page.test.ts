@@ -7,6 +7,7 @@ import { type BrowserContext, expect, type Page, test } from "@playwright/test";
 import { PAGES, type PageEntry, pathOf } from "../support/page-table.ts";
 import { type SeededSite, startSeededSite } from "../support/seeded-site.ts";
 import { signInWithKey } from "../support/sign-in.ts";
+import { switchTheme } from "../support/switch-theme.ts";
 
 const SCREENS = { phone: { width: 390, height: 844 }, desktop: { width: 1366, height: 860 } } as const;
 /** Sum of unexpected layout shifts. */
@@ -44,10 +45,8 @@ async function check(context: BrowserContext, entry: PageEntry, where: string): 
   });
   await watchShifts(page);
   await open(page, entry);
-  for (const theme of ["light", "dark"]) {
-    await page.evaluate((name) => {
-      document.documentElement.dataset.theme = name;
-    }, theme);
+  for (const theme of ["light", "dark"] as const) {
+    await switchTheme(page, theme);
     const { violations } = await new AxeBuilder({ page }).analyze();
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join("; ")}`);
     expect(found, `${where}, ${theme}`).toEqual([]);
