@@ -1,5 +1,5 @@
-"use client";
-import { usePathname } from "next/navigation";
+/** The operator's pages. */
+import { SectionNav } from "../ui/section-nav.tsx";
 
 const PAGES = [
   { href: "/operator", text: "Health" },
@@ -13,22 +13,5 @@ const PAGES = [
 ];
 
 export function OperatorNav() {
-  const path = usePathname();
-  return (
-    <nav aria-label="Operator" className="min-w-0 overflow-x-auto">
-      <ul className="flex gap-1">
-        {PAGES.map(({ href, text }) => (
-          <li key={href}>
-            <a
-              href={href}
-              aria-current={path === href ? "page" : undefined}
-              className="block border-b-[3px] border-transparent px-2.5 py-2.5 text-[0.97rem] whitespace-nowrap text-ink-2 hover:text-ink aria-[current]:border-accent aria-[current]:text-ink"
-            >
-              {text}
-            </a>
-          </li>
-        ))}
-      </ul>
-    </nav>
-  );
+  return <SectionNav label="Operator" sections={PAGES} />;
 }
