@@ -1,6 +1,6 @@
 /**
- * `npm test`: everything a change must pass, in one run — static checks, build, Node tests, browser tests — and one
- * closing line that sums them up. Exits non-zero when anything failed.
+ * `npm test`: everything a change must pass, in one run — static checks, build, Node tests, browser tests — and at its
+ * end the tests that failed and one closing line that sums all up. Exits non-zero when anything failed.
  *
  * `npm test -- --only=check,unit,e2e` runs some of the parts.
  */
@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import { ensureChromium } from "./support/chromium.ts";
+import { failedInPlaywright, failedInVitest, PlaywrightReport, VitestReport } from "./support/failed-tests.ts";
 import { ensureFirefox } from "./support/firefox.ts";
 
 const PARTS = ["check", "build", "unit", "e2e"] as const;
@@ -19,19 +20,10 @@ interface Tally {
   skipped: number;
 }
 
-const VitestReport = z.object({
-  numPassedTests: z.number(),
-  numFailedTests: z.number(),
-  numPendingTests: z.number(),
-  numTodoTests: z.number(),
-});
-const PlaywrightReport = z.object({
-  stats: z.object({ expected: z.number(), unexpected: z.number(), flaky: z.number(), skipped: z.number() }),
-});
-
 const REPORTS = "test-results";
 const total: Tally = { passed: 0, failed: 0, skipped: 0 };
 const failedParts: Part[] = [];
+const failedTests: string[] = [];
 
 const parts = partsAskedFor(process.argv.slice(2));
 rmSync(REPORTS, { recursive: true, force: true });
@@ -47,6 +39,7 @@ for (const part of parts) {
 }
 
 if (failedParts.length > 0) console.log(`\nFailed: ${failedParts.join(", ")}`);
+for (const test of failedTests) console.log(`  ${test}`);
 const failed = Math.max(total.failed, failedParts.length);
 console.log(`\n${total.passed} passed, ${failed} failed, ${total.skipped} skipped`);
 process.exit(failed === 0 ? 0 : 1);
@@ -66,6 +59,7 @@ function runPart(part: Part): boolean {
       const report = `${REPORTS}/vitest.json`;
       const ok = run(["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`]);
       const counts = readReport(report, VitestReport);
+      list(part, ok, counts && failedInVitest(counts));
       add({
         passed: counts?.numPassedTests ?? 0,
         failed: counts?.numFailedTests ?? 1,
@@ -76,7 +70,9 @@ function runPart(part: Part): boolean {
     case "e2e": {
       const report = `${REPORTS}/playwright.json`;
       const ok = run(["playwright", "test", "--reporter=list,json"], { PLAYWRIGHT_JSON_OUTPUT_NAME: report });
-      const stats = readReport(report, PlaywrightReport)?.stats;
+      const outcome = readReport(report, PlaywrightReport);
+      const stats = outcome?.stats;
+      list(part, ok, outcome && failedInPlaywright(outcome, "tests/e2e"));
       add({
         passed: (stats?.expected ?? 0) + (stats?.flaky ?? 0),
         failed: stats?.unexpected ?? 1,
@@ -97,6 +93,12 @@ function readReport<Report>(path: string, schema: z.ZodType<Report>): Report | n
   } catch {
     return null;
   }
+}
+
+/** A part may also fail without a failed test: an error that nobody caught, a report that was not written. */
+function list(part: Part, ok: boolean, failed: string[] | null): void {
+  if (failed && failed.length > 0) failedTests.push(...failed);
+  else if (!ok) failedTests.push(`${part}: failed outside its tests, see its output`);
 }
 
 function add(tally: Tally): void {

@@ -8,8 +8,8 @@
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { AuditRecord } from "./reputation.ts";
 
-/** Never fewer: a result that is wrong throughout fails on any lane; two guard against a lane that happens to be right. */
-const MIN_LANES = 2;
+/** The kernel takes lanes four at a time, and three cost what four do. Never fewer: a result that is wrong throughout fails on any. */
+const LANES_AT_A_TIME = 4;
 /**
  * Of every result, until experience says otherwise (lib/scheduling/optimizer.ts). An audited lane costs about what a donor's
  * does, so this is also the coordinator's share of the work.
@@ -26,9 +26,9 @@ export function lanesToAudit(
   { accepted, refused }: AuditRecord,
   share: number = USUAL_LANE_SHARE,
 ): number {
-  const usual = Math.max(MIN_LANES, Math.ceil(laneCount * share));
-  const newcomer = refused > 0 ? NEWCOMER_LANES : Math.floor(NEWCOMER_LANES / 2 ** accepted);
-  return Math.min(laneCount, Math.max(usual, newcomer));
+  const newcomer = refused > 0 ? NEWCOMER_LANES : NEWCOMER_LANES / 2 ** accepted;
+  const turns = Math.max(1, Math.round(Math.max(laneCount * share, newcomer) / LANES_AT_A_TIME));
+  return Math.min(laneCount, turns * LANES_AT_A_TIME);
 }
 
 /** The chance that a result with `wrongLanes` of `laneCount` passes an audit of `audited` lanes (drawn without repetition). */

@@ -21,7 +21,7 @@ export interface AuditedResult {
   readonly lanes: readonly number[];
   /** Their packed bytes, in the order of `lanes`: what the payload held (lib/lanes/block.ts). */
   readonly packed: Uint8Array;
-  /** The whole result, parsed: residues `[lane][poly][output]` below the prime. */
+  /** What the donor returned for them, parsed: residues `[lane][poly][output]` below the prime, in the order of `lanes`. */
   readonly residues: Uint32Array;
 }
 
@@ -63,10 +63,9 @@ export async function auditLanes(
       let at = 0;
       for (const { index, first, end } of some) {
         const { lanes, residues } = results[index]!;
-        for (const lane of lanes.slice(first, end)) {
-          const same = residues.subarray(lane * perLane, (lane + 1) * perLane);
-          if (!same.every((value, v) => value === expected[at + v])) wrong[index]!.push(lane);
-          at += perLane;
+        for (let i = first; i < end; i++, at += perLane) {
+          const returned = residues.subarray(i * perLane, (i + 1) * perLane);
+          if (!returned.every((value, v) => value === expected[at + v])) wrong[index]!.push(lanes[i]!);
         }
       }
     }
@@ -133,7 +132,7 @@ function checkResult(program: LaneProgram, { run, lanes, packed, residues }: Aud
   const q = program.ring.primes[run.primeIndex]!;
   const sane =
     packed.length === lanes.length * laneBytes(q, program.inputs) &&
-    residues.length === run.laneCount * program.polysOut * program.outputs &&
+    residues.length === lanes.length * program.polysOut * program.outputs &&
     lanes.every((lane) => Number.isInteger(lane) && lane >= 0 && lane < run.laneCount);
   if (!sane) throw new FluxError("invalid_request", "An audit's lanes, bytes and residues do not fit its run.");
 }

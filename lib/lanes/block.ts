@@ -219,10 +219,37 @@ export function encodeResult(program: LaneProgram, run: LaneRun, residues: Uint3
 }
 
 /**
- * The residues `[lane][poly][output]` of a donor's result for exactly this run, every one below the prime.
- * Throws FluxError("result_malformed") on anything else.
+ * The residues `[lane][poly][output]` of a donor's result for exactly this run, every one below the prime. A value that is not
+ * (a prime of b bits leaves some room below 2^b) is taken modulo the prime, and bits that fill bytes are not looked at: what they
+ * stand for is right or wrong like any other residue, which audits and decryption tell. Only header and length are refused.
+ * Throws FluxError("result_malformed").
  */
 export function parseResult(bytes: Uint8Array, program: LaneProgram, run: LaneRun): Uint32Array<ArrayBuffer> {
+  const lanes = Array.from({ length: run.laneCount }, (_, lane) => lane);
+  const { residues, modulus } = unpackResultLanes(bytes, program, run, lanes);
+  for (let i = 0; i < residues.length; i++) if (residues[i]! >= modulus) residues[i]! -= modulus;
+  return residues;
+}
+
+/**
+ * The residues of chosen lanes of a result, in the order of `lanes` (counted from the run's first): for audits, which look at one
+ * lane in a hundred. Throws FluxError("result_malformed") where header or length do not fit the run, or a chosen lane is
+ * not written in its one canonical form.
+ */
+export function parseResultLanes(
+  bytes: Uint8Array,
+  program: LaneProgram,
+  run: LaneRun,
+  lanes: readonly number[],
+): Uint32Array<ArrayBuffer> {
+  const { residues, modulus, padded } = unpackResultLanes(bytes, program, run, lanes);
+  if (!padded) throw malformedResult("a lane's padding is not zero");
+  for (const residue of residues) if (residue >= modulus) throw malformedResult("a residue is not below its prime");
+  return residues;
+}
+
+/** `padded`: every lane's last byte is filled with zero bits. */
+function unpackResultLanes(bytes: Uint8Array, program: LaneProgram, run: LaneRun, lanes: readonly number[]) {
   checkRun(program.ring, run);
   if (bytes.length !== resultBytes(program, run)) throw malformedResult("its length is not the run's");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -232,21 +259,17 @@ export function parseResult(bytes: Uint8Array, program: LaneProgram, run: LaneRu
   const perLane = program.polysOut * program.outputs;
   const modulus = program.ring.primes[run.primeIndex]!;
   const laneSize = resultLaneBytes(modulus, perLane);
-  const residues = new Uint32Array(run.laneCount * perLane);
-  // Residues are read four bytes and one at a time: the last of them may reach past the end.
-  const padded = new Uint8Array(bytes.length + 8);
-  padded.set(bytes);
-  const packed = new DataView(padded.buffer);
-  for (let lane = 0; lane < run.laneCount; lane++) {
-    const at = RESULT_HEADER_BYTES + lane * laneSize;
-    if (!unpackResidues(packed, at, perLane, bitLength(modulus), residues, lane * perLane)) {
-      throw malformedResult("a lane's padding is not zero");
-    }
-  }
-  for (let i = 0; i < residues.length; i++) {
-    if (residues[i]! >= modulus) throw malformedResult("a residue is not below its prime");
-  }
-  return residues;
+  const residues = new Uint32Array(lanes.length * perLane);
+  // Residues are read four bytes and one at a time: the last of them may reach past the end of its lane.
+  const lane = new Uint8Array(laneSize + 8);
+  const packed = new DataView(lane.buffer);
+  let padded = true;
+  lanes.forEach((index, i) => {
+    const at = RESULT_HEADER_BYTES + index * laneSize;
+    lane.set(bytes.subarray(at, at + laneSize));
+    padded = unpackResidues(packed, 0, perLane, bitLength(modulus), residues, i * perLane) && padded;
+  });
+  return { residues, modulus, padded };
 }
 
 /** Results of one program that lie one after another → each with the run that its header names; the lengths follow from the runs. */

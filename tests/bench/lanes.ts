@@ -10,7 +10,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { Worker } from "node:worker_threads";
 import { auditLanes, packedLanes } from "#lib/lanes/audit.ts";
-import { laneBytes, parsePayload, parseResult, resultLaneBytes } from "#lib/lanes/block.ts";
+import { laneBytes, parsePayload, parseResultLanes, resultLaneBytes } from "#lib/lanes/block.ts";
 import { importMaskSeed, maskStreams } from "#lib/lanes/mask.ts";
 import { scatteredMasksNode } from "#lib/lanes/mask-node.ts";
 import { openLaneRuntime } from "#worker/kernels/lanes/open-runtime.ts";
@@ -119,7 +119,7 @@ async function measureDonor({ name, program }: Network) {
   const evaluator = await (await openLaneRuntime("lane-simd")).prepare(program);
   const run = { primeIndex: 0, firstLane: 0, laneCount: LANES };
   const payload = await randomPayload(program, run);
-  const result = parseResult(await runLanes(program, evaluator, payload), program, run);
+  const result = await runLanes(program, evaluator, payload);
 
   const lanes = N * ring.primes.length;
   const once = await measure(7, () => runLanes(program, evaluator, payload));
@@ -140,7 +140,8 @@ async function measureDonor({ name, program }: Network) {
   // Eight results of 13 audited lanes each: one in a hundred lanes of 1,300.
   const audited = Array.from({ length: 8 }, (_, i) => {
     const chosen = Array.from({ length: 13 }, (_, j) => (i * 7 + j * 71) % LANES);
-    return { run, seed: SEED, lanes: chosen, packed: packedLanes(body, q, inputs, chosen), residues: result };
+    const residues = parseResultLanes(result, program, run, chosen);
+    return { run, seed: SEED, lanes: chosen, packed: packedLanes(body, q, inputs, chosen), residues };
   });
   const auditMs = await measureLeast(150, async () => {
     const wrong = await auditLanes(program, evaluator, scatteredMasksNode, audited);

@@ -101,7 +101,7 @@ describe.skipIf(!existsSync("/proc/self/mem"))("what the coordinator holds", () 
     expect(memory(patterns).found).toEqual(["the job's id"]);
     // The submitter's own machine has them, of course.
     expect(scanFolder(home.home, patterns)).toContain("key as its file");
-  }, 180_000);
+  });
 
   it("of a job in its own custody: both, on disk and in memory, so the search is able to find them", async () => {
     // Kept connections ended while this thread searched; the first call over one of them says so.
@@ -129,7 +129,7 @@ describe.skipIf(!existsSync("/proc/self/mem"))("what the coordinator holds", () 
       return [...seen].some((name) => name.startsWith("key")) && [...seen].some((name) => name.startsWith("record"));
     });
     await client.cancelJob(job.id);
-  }, 180_000);
+  });
 
   /** The sealed job whose first batch donors may have. */
   async function uploaded(): Promise<JobId> {

@@ -32,7 +32,7 @@ describe("a coordinator that is killed", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it(`loses nothing and counts nothing twice, killed ${KILLS} times`, {
-    timeout: 60_000 + KILLS * 20_000,
+    timeout: 60_000 + KILLS * 40_000,
   }, async () => {
     let server = await startKillable(folder, port);
     const { url, firstKey } = server.started;

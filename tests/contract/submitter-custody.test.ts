@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { evaluate } from "#lib/model/evaluate.ts";
 import { startTestCoordinator, type TestCoordinator } from "#tests/support/coordinator.ts";
-import { LIES } from "#tests/support/lies.ts";
+import { everyLie } from "#tests/support/lies.ts";
 import { type NodeDonor, startNodeDonor } from "#tests/support/node-donor.ts";
 import { CLASSES, FEATURES, npyFloat32, smallModel, smallRecords } from "#tests/support/small-model.ts";
 
@@ -110,8 +110,8 @@ describe("npx flux submit, the key staying here", () => {
 
   it("gives right results although most donors lie: noise is told, recomputed, and done anew under a new key", async () => {
     const { url, client } = coordinator;
-    for (const lie of Object.values(LIES)) {
-      donors.push(await startNodeDonor({ url, falsify: lie(), int8MacsPerSecond: 2e6 }));
+    for (const { falsify } of everyLie()) {
+      donors.push(await startNodeDonor({ url, falsify, int8MacsPerSecond: 2e6 }));
     }
     for (let honest = 0; honest < 2; honest++) donors.push(await startNodeDonor({ url, int8MacsPerSecond: 2e6 }));
     const { code, out, err } = await flux("c", "submit", "small.onnx", "records.npy", "-o", "c.jsonl", "--json");

@@ -2,6 +2,7 @@
 import { encodeResult, parseResult } from "#lib/lanes/block.ts";
 import type { LaneProgram } from "#lib/lanes/program.ts";
 import type { Lease } from "#lib/protocol/donor.ts";
+import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
 
 export type Lie = (
   result: Uint8Array<ArrayBuffer>,
@@ -21,7 +22,7 @@ function lie(change: (residues: Uint32Array, q: number) => void): Lie {
 }
 
 /** Makes one lie; one that replays remembers what it sent before. */
-export const LIES: Readonly<Record<string, () => Lie>> = {
+const LIES: Readonly<Record<string, () => Lie>> = {
   "random garbage": () =>
     lie((residues, q) => {
       for (let i = 0; i < residues.length; i++) residues[i] = Math.floor(Math.random() * q);
@@ -50,3 +51,31 @@ export const LIES: Readonly<Record<string, () => Lie>> = {
       residues.set(first, residues.length - first.length);
     }),
 };
+
+/**
+ * One lie of each kind, for as many donors. Together they leave every lane its last attempt: one more refusal would set
+ * its microtask aside for good, and which microtasks meet that many liars is chance.
+ */
+export function everyLie(): { readonly name: string; readonly falsify: Lie }[] {
+  const told: Lease[] = [];
+  const about = (lease: Lease) =>
+    told.filter(
+      ({ stageId, batch, prime, unitStart, unitCount }) =>
+        stageId === lease.stageId &&
+        batch === lease.batch &&
+        prime === lease.prime &&
+        unitStart < lease.unitStart + lease.unitCount &&
+        lease.unitStart < unitStart + unitCount,
+    ).length;
+  return Object.entries(LIES).map(([name, make]) => {
+    const lie = make();
+    return {
+      name,
+      falsify(result, lease, program) {
+        if (about(lease) >= LEASE_LIMITS.attemptsBeforeQuarantine - 1) return result;
+        told.push(lease);
+        return lie(result, lease, program);
+      },
+    };
+  });
+}

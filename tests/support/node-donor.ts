@@ -40,6 +40,8 @@ export interface NodeDonorOptions {
   readonly headers?: Record<string, string>;
   /** A result was acknowledged. */
   readonly onAccepted?: (lease: Lease, receipt: Receipt | undefined) => void;
+  /** A result was refused. */
+  readonly onRefused?: (code: string) => void;
   /** Keeps what it is sent. @default false */
   readonly keepPayloads?: boolean;
 }
@@ -76,7 +78,7 @@ interface Prepared {
 
 export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDonor> {
   const { url, falsify = (result) => result, keepPayloads = false, int8MacsPerSecond = 2e10 } = options;
-  const { float32MacsPerSecond = 8e9, wantMs = 1_000, onAccepted = () => {} } = options;
+  const { float32MacsPerSecond = 8e9, wantMs = 1_000, onAccepted = () => {}, onRefused = () => {} } = options;
   ort.env.wasm.numThreads = 1;
   const socket = io(`${url}${DONOR_NAMESPACE}`, {
     transports: ["websocket"],
@@ -186,7 +188,9 @@ export async function startNodeDonor(options: NodeDonorOptions): Promise<NodeDon
           onAccepted(lease, verdict.receipt);
         } catch (error) {
           if (!socket.connected) return;
-          refused.push(error instanceof Error ? error.message : String(error));
+          const code = error instanceof Error ? error.message : String(error);
+          refused.push(code);
+          onRefused(code);
         }
       }
     }

@@ -1,8 +1,8 @@
-/** The audit thread: parses donors' results and recomputes sampled lanes of many of them at once. */
+/** The audit thread: recomputes sampled lanes of many of them at once. */
 import { parentPort } from "node:worker_threads";
 import { laneAuditVerdict } from "#lib/integrity/lane-audit.ts";
 import { type AuditedResult, auditLanes } from "#lib/lanes/audit.ts";
-import { parseResult } from "#lib/lanes/block.ts";
+import { parseResultLanes } from "#lib/lanes/block.ts";
 import type { LaneEvaluator } from "#lib/lanes/evaluator.ts";
 import { scatteredMasksNode } from "#lib/lanes/mask-node.ts";
 import type { LaneProgram, LaneRun } from "#lib/lanes/program.ts";
@@ -11,6 +11,7 @@ import { isFluxError } from "#lib/protocol/errors.ts";
 import type { Digest } from "#lib/protocol/ids.ts";
 import { laneSimdRuntime } from "#worker/kernels/lanes/simd-evaluator.ts";
 import type { Verdict } from "../dispatch/kernel-services.ts";
+import { rehearseAudits } from "./audit-rehearsal.ts";
 
 export interface AuditItem {
   readonly program: Digest;
@@ -44,6 +45,11 @@ interface Ready {
   readonly evaluator: LaneEvaluator;
 }
 
+/** Rejects where this machine's audits are not to be trusted. */
+const rehearsed = rehearseAudits(scatteredMasksNode);
+// Whoever asks first is told.
+rehearsed.catch(() => {});
+
 /** Of open stages; a program is some hundred kilobytes, its evaluator some megabytes. */
 const PROGRAMS_KEPT = 16;
 const ready = new Map<Digest, Ready>();
@@ -54,6 +60,7 @@ parentPort?.on("message", (request: AuditRequest) => {
 
 async function answer({ programs, items }: AuditRequest): Promise<AuditReply> {
   try {
+    await rehearsed;
     const before = process.threadCpuUsage();
     for (const { digest, bytes } of programs) {
       const program = decodeProgram(bytes);
@@ -98,7 +105,8 @@ async function auditProgram(
   for (const index of indices) {
     const { run, seed, lanes, packed, result } = items[index]!;
     try {
-      audited.push({ index, result: { run, seed, lanes, packed, residues: parseResult(result, known.program, run) } });
+      const residues = parseResultLanes(result, known.program, run, lanes);
+      audited.push({ index, result: { run, seed, lanes, packed, residues } });
     } catch (error) {
       if (!isFluxError(error)) throw error;
       verdicts[index] = { right: false, code: "result_malformed", detail: error.detail };

@@ -42,7 +42,7 @@ describe("choosing a reducer", () => {
       return chooseReducer(set, { records: range(0, 200), targets: noise }, freshPrior(), draw).chosen;
     });
     expect(chosen.filter((reducer) => reducer === "learned")).toEqual([]);
-  }, 180_000);
+  }, 600_000);
 
   it("says how many labels are missing", () => {
     const { set, labels } = generateSet(20, 3, members, 5);

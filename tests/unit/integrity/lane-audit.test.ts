@@ -1,7 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { laneAuditVerdict, lanesToAudit, passProbability } from "#lib/integrity/lane-audit.ts";
 import { type AuditedResult, auditLanes, packedLanes } from "#lib/lanes/audit.ts";
-import { laneBytes, packLanes, parsePayload, parseResult, payloadHeader } from "#lib/lanes/block.ts";
+import {
+  encodeResult,
+  laneBytes,
+  packLanes,
+  parsePayload,
+  parseResult,
+  parseResultLanes,
+  payloadHeader,
+} from "#lib/lanes/block.ts";
 import type { LaneEvaluator } from "#lib/lanes/evaluator.ts";
 import { scatteredMasksNode } from "#lib/lanes/mask-node.ts";
 import type { LaneProgram, LaneRun } from "#lib/lanes/program.ts";
@@ -51,7 +59,8 @@ async function computeRun(run: LaneRun) {
 function audited(primeIndex: number, lanes: readonly number[], residues = honest[primeIndex]!.residues): AuditedResult {
   const { run, body } = honest[primeIndex]!;
   const packed = packedLanes(body, program.ring.primes[primeIndex]!, program.inputs, lanes);
-  return { run, seed, lanes, packed, residues };
+  const result = encodeResult(program, run, residues);
+  return { run, seed, lanes, packed, residues: parseResultLanes(result, program, run, lanes) };
 }
 
 const audit = (...results: AuditedResult[]) => auditLanes(program, evaluator, scatteredMasksNode, results);
@@ -121,6 +130,7 @@ describe("auditLanes", () => {
       { ...good, lanes: [1] },
       { ...good, lanes: [1, LANES] },
       { ...good, lanes: [1, -1] },
+      { ...good, lanes: [1, 2, 3] },
       { ...good, residues: good.residues.subarray(1) },
       { ...good, run: { ...good.run, primeIndex: 2 } },
     ];
@@ -133,10 +143,15 @@ describe("lanesToAudit", () => {
   const trusted = { accepted: 1000, refused: 0 };
   const cases = [
     { name: "a newcomer's first result", laneCount: 1300, history: newcomer, expected: 60 },
-    { name: "after one accepted result", laneCount: 1300, history: { accepted: 1, refused: 0 }, expected: 30 },
-    { name: "after three accepted results", laneCount: 1300, history: { accepted: 3, refused: 0 }, expected: 13 },
-    { name: "one in a hundred for a trusted donor", laneCount: 1300, history: trusted, expected: 13 },
-    { name: "never fewer than two", laneCount: 50, history: trusted, expected: 2 },
+    { name: "after one accepted result", laneCount: 1300, history: { accepted: 1, refused: 0 }, expected: 32 },
+    { name: "after three accepted results", laneCount: 1300, history: { accepted: 3, refused: 0 }, expected: 12 },
+    {
+      name: "one in a hundred for a trusted donor, in whole turns of the kernel",
+      laneCount: 1300,
+      history: trusted,
+      expected: 12,
+    },
+    { name: "never fewer than one turn", laneCount: 50, history: trusted, expected: 4 },
     { name: "all of a tiny result", laneCount: 1, history: trusted, expected: 1 },
     { name: "a donor that was refused once", laneCount: 1300, history: { accepted: 1000, refused: 1 }, expected: 60 },
     { name: "no more than there are", laneCount: 20, history: newcomer, expected: 20 },

@@ -27,7 +27,7 @@ describe("rehearsal: planned, encrypted, evaluated as by a donor, decrypted, com
         expect(plan.sameAnswers, `${graph.name}, ${rows} records`).toBe(1);
       }
     }
-  }, 120_000);
+  });
 
   it.each([
     ["nothing but zeros", 0],

@@ -78,5 +78,5 @@ describe("SEAL key", () => {
     await operate(10_000);
     // A leaked ciphertext is 16 kB, a key's context several hundred: either would show as 100 MB and more.
     expect(process.memoryUsage.rss() - before).toBeLessThan(60e6);
-  }, 120_000);
+  });
 });

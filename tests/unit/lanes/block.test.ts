@@ -9,6 +9,7 @@ import {
   packLanes,
   parsePayload,
   parseResult,
+  parseResultLanes,
   payloadHeader,
   unpackLanes,
 } from "#lib/lanes/block.ts";
@@ -112,6 +113,22 @@ describe("lane results", () => {
 
   it("give back their residues", () => {
     expect(parseResult(encodeResult(program, run, residues), program, run)).toEqual(residues);
+  });
+
+  it("give back chosen lanes in the order that was asked for", () => {
+    const perLane = program.polysOut * program.outputs;
+    const lane = (index: number) => [...residues.subarray(index * perLane, (index + 1) * perLane)];
+    const got = parseResultLanes(encodeResult(program, run, residues), program, run, [2, 0]);
+    expect([...got]).toEqual([...lane(2), ...lane(0)]);
+  });
+
+  it("a value that is not below its prime: a chosen lane with it is refused; in the whole it stands for its residue", () => {
+    const large = residues.slice();
+    large[0] = q;
+    const bytes = encodeResult(program, run, large);
+    expect(() => parseResultLanes(bytes, program, run, [0])).toThrow("not below its prime");
+    expect(parseResultLanes(bytes, program, run, [1])).toHaveLength(program.polysOut * program.outputs);
+    expect(parseResult(bytes, program, run)[0]).toBe(0);
   });
 
   it("never yield a residue out of range: 100,000 mutations", () => {

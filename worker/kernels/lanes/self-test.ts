@@ -63,7 +63,7 @@ export async function findLaneFault(runtime: LaneRuntime): Promise<string | unde
 }
 
 /** All rows at ±127 in two digits, a square, and a small layer whose padding reads zeros. */
-function selfTestProgram(): LaneProgram {
+export function selfTestProgram(): LaneProgram {
   const extreme: WeightMatrix = {
     k: ROWS,
     m: COLUMNS,

@@ -4,7 +4,9 @@ import { makeResumeToken, readResumeToken } from "#lib/coordinator/gateway/resum
 import type { DonorId } from "#lib/protocol/ids.ts";
 import { SOCKET_LIMITS } from "#lib/protocol/limits.ts";
 import { freshId } from "#lib/storage/ids.ts";
+import { cpuMs } from "#tests/support/cpu-time.ts";
 import { rightResult, services } from "../dispatch/harness.ts";
+import { FakeClock } from "../fake-clock.ts";
 import {
   connectDonor,
   connected,
@@ -88,33 +90,33 @@ describe("a donor's conversation", () => {
   });
 
   it("takes up its id with its token after a broken connection, and what it held is free at once", async () => {
-    await start();
+    // On a clock that stands still no lease runs out.
+    await start({ clock: new FakeClock() });
     await server.openStage(1);
     const first = connect();
     const { donorId, resumeToken } = await first.hello();
     await first.lease();
     const left = server.dispatcher.events.once("donor:left");
-    const brokenAtMs = performance.now();
     first.socket.io.engine.close();
     expect(await left).toMatchObject({ donorId, leasesReturned: 1 });
     const second = connect();
     expect((await second.hello({ resumeToken })).donorId).toBe(donorId);
     const { leases } = await second.lease();
-    expect(performance.now() - brokenAtMs).toBeLessThan(2_000);
     expect(leases[0]?.fence).toBe(2);
     const forged = connect();
     expect((await forged.hello({ resumeToken: `${donorId}.AAAA` })).donorId).not.toBe(donorId);
   });
 
-  it("is answered when work appears, within 200 ms", async () => {
-    await start();
+  it("is answered when work appears, with 200 ms of CPU and none of waiting", async () => {
+    // On a clock that stands still no poll and no timer comes due.
+    await start({ clock: new FakeClock() });
     const donor = connect();
     await donor.hello();
     const leased = donor.lease();
     await server.openStage(1);
-    const openedAtMs = performance.now();
+    const before = cpuMs();
     await leased;
-    expect(performance.now() - openedAtMs).toBeLessThan(200);
+    expect(cpuMs() - before).toBeLessThan(200);
   });
 
   it("ends for a donor whose results keep being wrong, also with its token", async () => {
@@ -169,7 +171,7 @@ describe("requests in the wrong order or form", () => {
       const gone = disconnected(donor);
       for (let i = 0; i < SOCKET_LIMITS.offencesBeforeDisconnect; i++) {
         expect(donor.socket.connected).toBe(true);
-        const answer = donor.socket.timeout(5_000).emitWithAck(String(event), ...args);
+        const answer = donor.socket.emitWithAck(String(event), ...args);
         if (i < SOCKET_LIMITS.offencesBeforeDisconnect - 1) {
           expect(await answer).toMatchObject({ ok: false, code: "invalid_request" });
         } else answer.catch(() => {});

@@ -30,5 +30,5 @@ describe.skipIf(!present)("public ONNX operator vectors", () => {
     expect(different).toEqual([]);
     // 416 with libonnx-testdata 1.12.
     expect(equal.length).toBeGreaterThan(400);
-  }, 120_000);
+  });
 });
