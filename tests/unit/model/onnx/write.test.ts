@@ -109,7 +109,14 @@ const images: readonly Step[] = [
   },
   (g, x) => g.add({ op: "averagePool", x, window: square(2, 1), ceilMode: false, countIncludePad: true }),
   (g, x) => g.add({ op: "averagePool", x, window: square(3, 1), ceilMode: true, countIncludePad: false }),
-  (g, x) => g.add({ op: "maxPool", x, window: square(2, 0), ceilMode: false, countIncludePad: false }),
+  // Without padding a window needs an image of its size; other steps (a mean over rows) leave smaller ones.
+  (g, x) =>
+    g.builder
+      .shape(x)
+      .slice(2)
+      .every((size) => Number(size) >= 2)
+      ? g.add({ op: "maxPool", x, window: square(2, 0), ceilMode: false, countIncludePad: false })
+      : x,
   (g, x, seed) => batchNorm(g, x, 1, seed),
   (g, x, seed) => batchNorm(g, x, 3, seed),
   (g, x) => g.add({ op: "transpose", x, perm: [0, 1, 3, 2] }),
