@@ -47,6 +47,8 @@ export type PageToLoop =
   | { kind: "start"; options: StartOptions }
   | { kind: "pause" }
   | { kind: "resume" }
+  /** Stop once the microtask that computes now is sent and answered. */
+  | { kind: "finish" }
   | { kind: "stop" }
   | { kind: "settings"; settings: DonorSettings }
   | { kind: "signals"; signals: PageSignals }
@@ -66,7 +68,7 @@ export type LoopToPage =
   | { kind: "stopped" };
 
 /** See loop/phase.ts for what each phase means. */
-export type DonorPhase = "idle" | "starting" | "running" | "paused" | "stopping";
+export type DonorPhase = "idle" | "starting" | "running" | "paused" | "finishing" | "stopping";
 
 /** The visitor's own doing, or what speaks against working now. */
 export type PauseReason = "visitor" | "battery" | "metered" | "hidden" | "left";

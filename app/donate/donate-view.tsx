@@ -102,17 +102,21 @@ function Buttons({ donor, view }: Pick<UsedDonor, "donor" | "view">) {
     );
   }
   const byVisitor = view.phase === "paused" && view.pausedBecause === "visitor";
+  const ending = view.phase === "finishing" || view.phase === "stopping";
   return (
     <>
       {byVisitor ? (
         <Button onClick={() => donor?.resume()}>Resume</Button>
       ) : (
-        <Button kind="quiet" onClick={() => donor?.pause()}>
+        <Button kind="quiet" disabled={ending} onClick={() => donor?.pause()}>
           Pause
         </Button>
       )}
+      <Button kind="quiet" disabled={ending || !view.working} onClick={() => donor?.finish()}>
+        Finish this one, then stop
+      </Button>
       <Button kind="quiet" disabled={view.phase === "stopping"} onClick={() => donor?.stop()}>
-        Stop
+        Stop now
       </Button>
     </>
   );

@@ -60,36 +60,61 @@ test("a visitor starts, is told what is computed, pauses, resumes and stops", as
   await expect(status(page)).toContainText("Waiting");
 
   const stoppedAt = performance.now();
-  await button(page, "Stop").click();
+  await button(page, "Stop now").click();
   await expect(button(page, "Start donating")).toBeVisible();
   expect(performance.now() - stoppedAt).toBeLessThan(1_000);
   await expect.poll(() => page.workers().length).toBe(0);
   expect(foreign, "everything comes from this origin").toEqual([]);
 });
 
-test("a closed tab's work is with another donor within two seconds", async ({ browser }) => {
-  const first = await donorPage(await browser.newContext());
-  await holdAtNextTask(first);
-  const second = await donorPage(await browser.newContext());
-  await button(second, "Pause").click();
-  await expect(status(second)).toContainText("You paused");
+test("finished and sent, then stops", async ({ browser }) => {
+  const page = await donorPage(await browser.newContext());
+  const job = await submitJob(200_000, { features: 64, hidden: 8_192, classes: 10 }, "Long birds");
+  await expect(status(page)).toContainText("Long birds");
+  await button(page, "Finish this one, then stop").click();
+  await expect(button(page, "Start donating")).toBeVisible();
+  await expect.poll(() => page.workers().length).toBe(0);
 
-  const job = await submitJob(64, { features: 16, hidden: 16, classes: 2 }, "Held up");
-  await expect(status(first)).toContainText("Held up");
-  const { counts } = await client.job(job);
-  expect(counts.microtasks_leased).toBeGreaterThan(0);
-  expect(counts.microtasks_accepted).toBe(0);
-
-  // The second asks only now: earlier it might have been given the same microtask as a race against the late first.
-  const closedAt = performance.now();
-  await first.close();
-  await button(second, "Resume").click();
-  // The whole job is one small microtask: that it is done says that it was leased again, computed and committed.
-  const done = await client.waitForJob(job, { pollMs: 20 });
-  expect(performance.now() - closedAt, "from the close to the other donor's accepted result").toBeLessThan(2_000);
-  expect(done.status).toBe("completed");
-  await second.context().close();
+  const { counts, status: state } = await client.job(job);
+  expect(state).not.toBe("completed");
+  expect(counts.microtasks_leased, "nothing stayed in its hands").toBe(0);
+  expect(counts.microtasks_accepted).toBeGreaterThan(0);
+  const verified = page.getByText("Verified microtasks").locator("xpath=following-sibling::dd");
+  await expect(verified, "what it finished was taken").toHaveText(String(counts.microtasks_accepted));
+  await client.cancelJob(job);
+  await page.context().close();
 });
+
+const departures: { how: string; leave: (page: Page) => Promise<unknown> }[] = [
+  { how: "closed", leave: (page) => page.close() },
+  { how: "frozen", leave: (page) => setLifecycle(page, "frozen") },
+  { how: "navigated", leave: (page) => page.goto("about:blank") },
+];
+for (const { how, leave } of departures)
+  test(`a ${how} tab's work is with another donor within two seconds`, async ({ browser }) => {
+    const first = await donorPage(await browser.newContext());
+    await holdAtNextTask(first);
+    const second = await donorPage(await browser.newContext());
+    await button(second, "Pause").click();
+    await expect(status(second)).toContainText("You paused");
+
+    const job = await submitJob(64, { features: 16, hidden: 16, classes: 2 }, "Held up");
+    await expect(status(first)).toContainText("Held up");
+    const { counts } = await client.job(job);
+    expect(counts.microtasks_leased).toBeGreaterThan(0);
+    expect(counts.microtasks_accepted).toBe(0);
+
+    // The second asks only now: earlier it might have been given the same microtask as a race against the late first.
+    const leftAt = performance.now();
+    await leave(first);
+    await button(second, "Resume").click();
+    // The whole job is one small microtask: that it is done says that it was leased again, computed and committed.
+    const done = await client.waitForJob(job, { pollMs: 20 });
+    expect(performance.now() - leftAt, "from the departure to the other donor's accepted result").toBeLessThan(2_000);
+    expect(done.status).toBe("completed");
+    await second.context().close();
+    await first.context().close();
+  });
 
 for (const scheme of ["light", "dark"] as const) {
   test(`no accessibility violations, ${scheme}`, async ({ browser }) => {
@@ -117,6 +142,12 @@ async function donorPage(
   await button(page, "Start donating").click();
   await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
   return page;
+}
+
+/** As the browser does with tabs that it puts to sleep. */
+async function setLifecycle(page: Page, state: "frozen" | "active"): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Page.setWebLifecycleState", { state });
 }
 
 /** The compute worker blocks for ever in its next task. */

@@ -77,7 +77,7 @@ test("a visitor starts, the work is counted for the site, and stops", async ({ c
   expect(heard.find(({ name }) => name === "started")?.share, "the partner's limit holds").toBeLessThanOrEqual(0.25);
 
   expect(await frame.evaluate(() => crossOriginIsolated), "isolated without the page's help: threads").toBe(true);
-  await frame.getByRole("button", { name: "Stop" }).click();
+  await frame.getByRole("button", { name: "Stop", exact: true }).click();
   await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
   await expect.poll(() => page.workers().length).toBe(0);
   const hosts = new Set(requests.map(({ host }) => host));

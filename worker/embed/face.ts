@@ -12,6 +12,7 @@ export interface FaceHandlers {
   start(event: MouseEvent): void;
   pause(): void;
   resume(): void;
+  finish(): void;
   stop(): void;
   /** 0..1 */
   power(share: number): void;
@@ -34,6 +35,7 @@ export function createFace(facts: EmbedFacts, words: Words, handlers: FaceHandle
   const start = element("button", { className: "primary", text: words.start });
   const pause = element("button", { className: "quiet", text: words.pause });
   const resume = element("button", { className: "quiet", text: words.resume });
+  const finish = element("button", { className: "quiet", text: words.finish });
   const stop = element("button", { className: "quiet", text: words.stop });
   const about = element("a", {
     className: "about",
@@ -45,13 +47,14 @@ export function createFace(facts: EmbedFacts, words: Words, handlers: FaceHandle
     element("div", { className: "lanes" }, [lanes.picture]),
     element("div", { className: "words" }, [element("h1", { text: words.title }), status, count]),
     power,
-    element("div", { className: "actions" }, [start, pause, resume, stop]),
+    element("div", { className: "actions" }, [start, pause, resume, finish, stop]),
     about,
   ]);
 
   start.addEventListener("click", handlers.start);
   pause.addEventListener("click", handlers.pause);
   resume.addEventListener("click", handlers.resume);
+  finish.addEventListener("click", handlers.finish);
   stop.addEventListener("click", handlers.stop);
 
   const offer = facts.widget === "badge" ? words.offerShort(percent) : words.offer(percent);
@@ -66,8 +69,10 @@ export function createFace(facts: EmbedFacts, words: Words, handlers: FaceHandle
     const byVisitor = view.pausedBecause === "visitor";
     root.dataset.phase = phase;
     start.hidden = !idle;
-    pause.hidden = idle || byVisitor;
-    resume.hidden = !byVisitor;
+    // A badge has room for one way to stop.
+    finish.hidden = facts.widget === "badge" || phase !== "running" || !view.working;
+    pause.hidden = idle || byVisitor || phase === "finishing";
+    resume.hidden = !byVisitor || phase === "finishing";
     stop.hidden = idle;
     stop.disabled = phase === "stopping";
     say(facts.refusal === null ? sentence(view, words, offer) : words.refused[facts.refusal]);
@@ -93,6 +98,8 @@ function sentence(view: DonorView, words: Words, offer: string): string {
       return view.startingWith === "measuring" ? words.measuring : words.starting;
     case "paused":
       return view.pausedBecause === null ? words.waiting : words.paused[view.pausedBecause];
+    case "finishing":
+      return view.link === "online" ? words.finishing : words.offline;
     case "stopping":
       return words.stopping;
     case "running":

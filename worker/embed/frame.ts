@@ -26,6 +26,7 @@ const face = createFace(facts, WORDS[facts.language], {
   start: (event) => void press(event),
   pause: () => donor?.pause(),
   resume: () => donor?.resume(),
+  finish: () => donor?.finish(),
   stop: () => donor?.stop(),
   power(next) {
     share = next;
@@ -95,7 +96,7 @@ function eventOf(before: DonorView, after: DonorView): EmbedEvent | null {
 }
 
 function detail(reason: string | null) {
-  const running = view.phase === "running";
+  const running = view.phase === "running" || view.phase === "finishing";
   return { microtasks: view.totals.microtasksAccepted, share: running ? view.cpuShare : 0, reason };
 }
 

@@ -8,6 +8,8 @@ export interface Words {
   pause: string;
   resume: string;
   stop: string;
+  /** Finish what computes now, then stop. */
+  finish: string;
   /** Name of the frame's region. */
   region: string;
   /** Link to what this is and how to block it. */
@@ -23,6 +25,7 @@ export interface Words {
   public: string;
   waiting: string;
   offline: string;
+  finishing: string;
   stopping: string;
   verified: (microtasks: string) => string;
   power: string;
@@ -45,6 +48,7 @@ const en: Words = {
   pause: "Pause",
   resume: "Resume",
   stop: "Stop",
+  finish: "Finish this one, then stop",
   region: "Flux: donate computing",
   about: "What is this?",
   title: "Lend this browser to machine learning",
@@ -56,6 +60,7 @@ const en: Words = {
   public: "Computing on public data.",
   waiting: "Waiting for work.",
   offline: "The connection broke. Trying again …",
+  finishing: "Finishing this microtask, then stopping.",
   stopping: "Stopping …",
   verified: (microtasks) => `${microtasks} verified`,
   power: "Power",
@@ -95,6 +100,7 @@ const de: Words = {
   pause: "Pause",
   resume: "Weiter",
   stop: "Stopp",
+  finish: "Diese noch, dann Stopp",
   region: "Flux: Rechenzeit spenden",
   about: "Was ist das?",
   title: "Leih diesen Browser dem maschinellen Lernen",
@@ -107,6 +113,7 @@ const de: Words = {
   public: "Rechnet auf öffentlichen Daten.",
   waiting: "Wartet auf Arbeit.",
   offline: "Verbindung unterbrochen. Neuer Versuch …",
+  finishing: "Rechnet diese Aufgabe zu Ende und hört dann auf.",
   stopping: "Hört auf …",
   verified: (microtasks) => `${microtasks} geprüft`,
   power: "Leistung",
@@ -146,6 +153,7 @@ const fr: Words = {
   pause: "Pause",
   resume: "Reprendre",
   stop: "Arrêter",
+  finish: "Finir celle-ci, puis arrêter",
   region: "Flux : donner du calcul",
   about: "Qu’est-ce que c’est ?",
   title: "Prêtez ce navigateur à l’apprentissage automatique",
@@ -158,6 +166,7 @@ const fr: Words = {
   public: "Calcule sur des données publiques.",
   waiting: "En attente de travail.",
   offline: "Connexion perdue. Nouvel essai …",
+  finishing: "Termine cette microtâche, puis s’arrête.",
   stopping: "Arrêt …",
   verified: (microtasks) => `${microtasks} vérifiées`,
   power: "Puissance",
@@ -197,6 +206,7 @@ const es: Words = {
   pause: "Pausa",
   resume: "Seguir",
   stop: "Parar",
+  finish: "Terminar esta y parar",
   region: "Flux: donar cómputo",
   about: "¿Qué es esto?",
   title: "Presta este navegador al aprendizaje automático",
@@ -209,6 +219,7 @@ const es: Words = {
   public: "Calcula con datos públicos.",
   waiting: "Esperando trabajo.",
   offline: "Se cortó la conexión. Nuevo intento …",
+  finishing: "Termina esta microtarea y luego para.",
   stopping: "Parando …",
   verified: (microtasks) => `${microtasks} verificadas`,
   power: "Potencia",
@@ -248,6 +259,7 @@ const zh: Words = {
   pause: "暂停",
   resume: "继续",
   stop: "停止",
+  finish: "完成当前任务后停止",
   region: "Flux:捐献算力",
   about: "这是什么?",
   title: "把这个浏览器借给机器学习",
@@ -259,6 +271,7 @@ const zh: Words = {
   public: "正在计算公开数据。",
   waiting: "等待任务。",
   offline: "连接中断,正在重试……",
+  finishing: "正在完成当前微任务,然后停止。",
   stopping: "正在停止……",
   verified: (microtasks) => `已验证 ${microtasks}`,
   power: "算力",

@@ -16,6 +16,8 @@ export interface Donor {
   start(): void;
   pause(): void;
   resume(): void;
+  /** Stops once the microtask that computes now is sent and accepted. */
+  finish(): void;
   stop(): void;
   settings(): DonorSettings;
   change(settings: Partial<DonorSettings>): void;
@@ -139,6 +141,7 @@ export function createDonor(options: DonorOptions): Donor {
     },
     pause: () => say({ kind: "pause" }),
     resume: () => say({ kind: "resume" }),
+    finish: () => say({ kind: "finish" }),
     stop() {
       if (!running) return;
       const { worker } = running;

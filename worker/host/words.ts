@@ -21,6 +21,10 @@ export function statusOf(view: DonorView): string {
       return running(view);
     case "paused":
       return `Paused. ${view.pausedBecause === null ? "" : PAUSED[view.pausedBecause]}`.trim();
+    case "finishing":
+      return view.link === "online"
+        ? "Finishing what computes now, then stopping. What only waited here has gone to others."
+        : "The connection broke. The finished result is sent when it is back, then this tab stops.";
     case "stopping":
       return "Stopping, and giving work back to others.";
   }

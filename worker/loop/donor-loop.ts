@@ -20,7 +20,7 @@ import { createIntake, type Packed } from "./intake.ts";
 import { createLeaseTable, type HeldLease } from "./leases.ts";
 import type { Link, LinkOptions } from "./link.ts";
 import { createOutbox } from "./outbox.ts";
-import { IDLE, isLive, nextPhase, type PhaseEvent, wantsWork } from "./phase.ts";
+import { IDLE, isLive, mayCompute, nextPhase, type PhaseEvent, wantsWork } from "./phase.ts";
 import { createStages } from "./stages.ts";
 import { createTally } from "./tally.ts";
 import { createViewSender } from "./view.ts";
@@ -122,7 +122,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   function move(event: PhaseEvent): void {
     const before = state;
     state = nextPhase(state, event);
-    if (wantsWork(before) && !wantsWork(state)) giveBack(table.all().filter(isUnfinished), reasonToPause());
+    if (mayCompute(before) && !mayCompute(state)) giveBack(table.all().filter(isUnfinished), reasonToPause());
+    else if (wantsWork(before) && !wantsWork(state)) giveBack(table.all().filter(isWaiting), reasonToPause());
     view.set({ phase: state.phase, pausedBecause: pausedBecause() });
     changed.ring();
   }
@@ -139,7 +140,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
   }
 
   function reasonToPause(): LeaseReturn["reason"] {
-    return leaving ?? (isLive(state) ? "paused" : "stopped");
+    return leaving ?? (isLive(state) && state.phase !== "finishing" ? "paused" : "stopped");
   }
 
   /** Ends leases here and tells the coordinator, which hands them to others at once. */
@@ -448,6 +449,15 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
 
   // ---- the end ----
 
+  async function finish(): Promise<void> {
+    if (!isLive(state) || state.phase === "finishing") return;
+    if (state.phase === "starting") return stop();
+    move({ kind: "finish" });
+    // What was computed is counted only once it is answered.
+    await changed.until(() => !isLive(state) || table.all().length === 0);
+    stop();
+  }
+
   function stop(problem?: string, error?: FluxError): void {
     if (!isLive(state)) return;
     move({ kind: "stop" });
@@ -476,6 +486,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
           return move({ kind: "pause" });
         case "resume":
           return move({ kind: "resume" });
+        case "finish":
+          return void strand(finish);
         case "stop":
           return stop();
         case "settings":
@@ -497,6 +509,10 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
 
 function isUnfinished(held: HeldLease): boolean {
   return held.state !== "sending";
+}
+
+function isWaiting(held: HeldLease): boolean {
+  return held.state === "waiting";
 }
 
 function isRetryable(error: unknown): boolean {

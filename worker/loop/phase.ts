@@ -7,6 +7,8 @@
  *   Left by `pause` (the visitor) or `hold` (battery, metered link, hidden page, leaving), or by `stop`.
  * - paused: connected and idle. Holds no lease; results that are finished are still sent. Left by `resume` when the
  *   visitor paused, by `release` when a signal did; a visitor's pause outlives a signal's.
+ * - finishing: asks for no more work and holds only the microtask that was computing, and results that are not answered yet.
+ *   What speaks against working ends the computing here too, and nothing takes it up again. Left by `stop`.
  * - stopping: leases go back, then workers end. Left by `stopped`, to idle.
  *
  * `fail` (another protocol version, banned) goes through stopping like `stop`, with a problem to show.
@@ -20,6 +22,7 @@ export type PhaseEvent =
   | { kind: "resume" }
   | { kind: "hold"; because: PauseReason }
   | { kind: "release" }
+  | { kind: "finish" }
   | { kind: "stop" }
   | { kind: "stopped" };
 
@@ -48,6 +51,8 @@ export function nextPhase(state: PhaseState, event: PhaseEvent): PhaseState {
       return isLive(state) ? settle({ ...state, heldBecause: event.because }) : state;
     case "release":
       return isLive(state) ? settle({ ...state, heldBecause: null }) : state;
+    case "finish":
+      return state.phase === "running" || state.phase === "paused" ? { ...state, phase: "finishing" } : state;
     case "stop":
       return isLive(state) ? { ...state, phase: "stopping" } : state;
     case "stopped":
@@ -57,7 +62,7 @@ export function nextPhase(state: PhaseState, event: PhaseEvent): PhaseState {
 
 /** Between a start and a stop. */
 export function isLive(state: PhaseState): boolean {
-  return state.phase === "starting" || state.phase === "running" || state.phase === "paused";
+  return state.phase !== "idle" && state.phase !== "stopping";
 }
 
 /** May hold leases and ask for more. */
@@ -65,8 +70,17 @@ export function wantsWork(state: PhaseState): boolean {
   return state.phase === "running";
 }
 
-/** Running or paused by what speaks against working; while starting, both are only remembered. */
+/** May go on with what computes now. */
+export function mayCompute(state: PhaseState): boolean {
+  return wantsWork(state) || (state.phase === "finishing" && !isHeld(state));
+}
+
+/** Running or paused by what speaks against working; while starting or finishing, both are only remembered. */
 function settle(state: PhaseState): PhaseState {
-  if (state.phase === "starting") return state;
-  return { ...state, phase: state.pausedByVisitor || state.heldBecause !== null ? "paused" : "running" };
+  if (state.phase === "starting" || state.phase === "finishing") return state;
+  return { ...state, phase: isHeld(state) ? "paused" : "running" };
+}
+
+function isHeld(state: PhaseState): boolean {
+  return state.pausedByVisitor || state.heldBecause !== null;
 }

@@ -135,6 +135,55 @@ test("stop returns leases, ends the worker, and says so", async () => {
   expect(harness.views.at(-1)).toMatchObject({ phase: "idle", link: "none", held: [] });
 });
 
+test("finish gives the waiting ones back at once, sends the one that computes, and stops when it is accepted", async () => {
+  const bundle = bundleOf(3);
+  const [first, ...waiting] = bundle.leases.map(({ leaseId }) => leaseId);
+  coordinator.offer(bundle);
+  const computing = gate();
+  harness = createHarness(coordinator, async (task) => {
+    await computing.opened;
+    return task.payload;
+  });
+  harness.start();
+  await harness.view((seen) => seen.held.some(({ state }) => state === "computing"));
+  harness.loop.handle({ kind: "finish" });
+
+  const returned = await coordinator.nth("lease:return");
+  expect(returned.request.reason).toBe("stopped");
+  expect(returned.request.leases.map(({ leaseId }) => leaseId)).toEqual(waiting);
+  await harness.view((seen) => seen.phase === "finishing" && seen.held.length === 1);
+  const answers = coordinator.holdAnswers();
+  computing.open();
+  expect((await coordinator.nth("result:submit")).request.leaseId).toBe(first);
+  expect(harness.views.at(-1)?.phase, "it waits for the answer").toBe("finishing");
+  answers.release();
+  await harness.message("stopped");
+  expect(harness.views.at(-1)).toMatchObject({ phase: "idle", totals: { microtasksAccepted: 1 }, held: [] });
+  expect(coordinator.told.filter(({ name }) => name === "result:submit")).toHaveLength(1);
+});
+
+test("finish stops at once when nothing computes", async () => {
+  harness = createHarness(coordinator, echo);
+  harness.start();
+  await harness.view((seen) => seen.phase === "running");
+  harness.loop.handle({ kind: "finish" });
+  await harness.message("stopped");
+});
+
+test("what speaks against working ends finishing too, and the lease goes back", async () => {
+  coordinator.offer(bundleOf(1));
+  harness = createHarness(
+    coordinator,
+    (_task, signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  );
+  harness.start();
+  await harness.view((seen) => seen.held.some(({ state }) => state === "computing"));
+  harness.loop.handle({ kind: "finish" });
+  harness.loop.handle({ kind: "leaving", why: "frozen" });
+  expect((await coordinator.nth("lease:return")).request.reason).toBe("frozen");
+  await harness.message("stopped");
+});
+
 const departures = [
   { why: "leaving" as const, reason: "leaving" },
   { why: "frozen" as const, reason: "frozen" },
