@@ -22,10 +22,32 @@ export interface DonorSettings {
   pauseWhenHidden: boolean;
   /** False: the country of the connection is not used. */
   useRegion: boolean;
+  /** Works only while nobody is at the device, where the browser tells. */
+  onlyWhenIdle: boolean;
+  /** Works only between these; null: at any time. */
+  hours: DailyHours | null;
+  /** The screen stays on while this donates; the page's to do. */
+  keepAwake: boolean;
+  /** Most memory that computing may take; payloads and results in flight may have an eighth of it. */
+  memoryBytes: number;
+}
+
+/** Whole hours of the visitor's clock, 0..23; `toHour` is not included. From 22 to 6 is the night. */
+export interface DailyHours {
+  fromHour: number;
+  toHour: number;
 }
 
 /** What only the page can see. */
-export type PageSignals = Omit<Signals, "cpuShare" | "gpuShare" | "useRegion">;
+export type PageSignals = Omit<Signals, "cpuShare" | "gpuShare" | "useRegion"> & PersonalSignals;
+
+/** What is decided by here and told to nobody. */
+export interface PersonalSignals {
+  /** Nobody has touched the device for a while, or its screen is locked; null: the browser does not say. */
+  personAway: boolean | null;
+  /** Of the visitor's clock: minutes since midnight. */
+  minuteOfDay: number;
+}
 
 export interface StartOptions {
   /** Origin of the coordinator. */
@@ -71,7 +93,7 @@ export type LoopToPage =
 export type DonorPhase = "idle" | "starting" | "running" | "paused" | "finishing" | "stopping";
 
 /** The visitor's own doing, or what speaks against working now. */
-export type PauseReason = "visitor" | "battery" | "metered" | "hidden" | "left";
+export type PauseReason = "visitor" | "battery" | "metered" | "hidden" | "in-use" | "hours" | "left";
 
 /** One microtask in this donor's hands: a lane of the page's picture. */
 export interface HeldMicrotask {

@@ -1,8 +1,9 @@
 "use client";
-/** What the visitor decides: how much of this machine, and when not. Takes effect at once and is kept in this browser. */
+/** What the visitor decides: how much of this machine (when: when.tsx). Takes effect at once and is kept in this browser. */
 import { useId } from "react";
 import type { DonorSettings } from "#worker/host/donor.ts";
 import { Card } from "../components/ui/card.tsx";
+import { Choice } from "./choice.tsx";
 import { formatShare } from "./format.ts";
 
 const PRESETS = [
@@ -55,16 +56,6 @@ export function Controls({ settings, gpuUsable, onChange }: ControlsProps) {
       />
       <div className="mt-4 grid gap-1 border-t border-line pt-3">
         <Choice
-          text="Pause on battery"
-          checked={settings.pauseOnBattery}
-          onChange={(pauseOnBattery) => onChange({ pauseOnBattery })}
-        />
-        <Choice
-          text="Pause on metered links"
-          checked={settings.pauseOnMetered}
-          onChange={(pauseOnMetered) => onChange({ pauseOnMetered })}
-        />
-        <Choice
           text="Do not use my region"
           hint="Then this tab gets only jobs that may go anywhere. Your address is never stored, whichever you choose."
           checked={!settings.useRegion}
@@ -101,30 +92,6 @@ function Share(props: { name: string; value: number; hint: string; onChange: (sh
       <p id={`${id}-hint`} className="text-[0.88rem] text-ink-3">
         {props.hint}
       </p>
-    </div>
-  );
-}
-
-function Choice(props: { text: string; hint?: string; checked: boolean; onChange: (checked: boolean) => void }) {
-  const id = useId();
-  return (
-    <div className="flex min-h-11 items-start gap-3 py-2">
-      <input
-        id={id}
-        type="checkbox"
-        checked={props.checked}
-        onChange={(event) => props.onChange(event.target.checked)}
-        className="mt-1 size-[1.1rem] shrink-0 accent-accent"
-        aria-describedby={props.hint ? `${id}-hint` : undefined}
-      />
-      <div>
-        <label htmlFor={id}>{props.text}</label>
-        {props.hint ? (
-          <p id={`${id}-hint`} className="text-[0.88rem] text-ink-3">
-            {props.hint}
-          </p>
-        ) : null}
-      </div>
     </div>
   );
 }

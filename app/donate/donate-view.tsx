@@ -2,6 +2,8 @@
 /** The donate page: one click to start, one to pause, one to stop, and an honest picture of what happens in between. */
 import { DonorsSummary } from "#lib/protocol/api/donors.ts";
 import { DEFAULT_SETTINGS } from "#worker/host/keeping.ts";
+import { canTellIdle } from "#worker/host/signals.ts";
+import { canKeepAwake } from "#worker/host/wake-lock.ts";
 import { statusOf } from "#worker/host/words.ts";
 import type { LaneMap } from "../components/map/lane-map.ts";
 import { WorldLanes } from "../components/map/world-lanes.tsx";
@@ -18,6 +20,7 @@ import { TabLanes } from "./tab-lanes.tsx";
 import { type UsedDonor, useDonor } from "./use-donor.ts";
 import { Volunteer } from "./volunteer.tsx";
 import { WeekBoard } from "./week-board.tsx";
+import { When } from "./when.tsx";
 
 export interface DonateViewProps {
   readonly donors: DonorsSummary;
@@ -81,6 +84,11 @@ export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
           <Controls
             settings={settings}
             gpuUsable={gpu ? gpu.some(({ selfTestPassed }) => selfTestPassed) : null}
+            onChange={(change) => donor?.change(change)}
+          />
+          <When
+            settings={settings}
+            able={donor && { tellIdle: canTellIdle(window), keepAwake: canKeepAwake(window) }}
             onChange={(change) => donor?.change(change)}
           />
           <BenchmarkCard view={view} />

@@ -85,6 +85,50 @@ test("finished and sent, then stops", async ({ browser }) => {
   await page.context().close();
 });
 
+test("hours, memory and the rest are kept after a reload, and hold", async ({ page }) => {
+  await page.goto(`${server.url}/donate`);
+  await expect(button(page, "Start donating")).toBeEnabled();
+  const hour = await page.evaluate(() => new Date().getHours());
+  const [from, to] = [String((hour + 3) % 24), String((hour + 5) % 24)];
+  await page.getByLabel("Only at certain hours").check();
+  await page.getByLabel("From", { exact: true }).selectOption(from);
+  await page.getByLabel("to", { exact: true }).selectOption(to);
+  await button(page, "128 MiB").click();
+  await page.getByLabel("Keep the screen on while donating").check();
+  await page.getByRole("slider", { name: "CPU share" }).fill("35");
+
+  await page.reload();
+  await expect(page.getByLabel("From", { exact: true })).toHaveValue(from);
+  await expect(page.getByLabel("to", { exact: true })).toHaveValue(to);
+  await expect(button(page, "128 MiB")).toHaveAttribute("aria-pressed", "true");
+  await expect(page.getByLabel("Keep the screen on while donating")).toBeChecked();
+  await expect(page.getByRole("slider", { name: "CPU share" })).toHaveValue("35");
+
+  await button(page, "Start donating").click();
+  await expect(status(page)).toContainText("outside the hours", { timeout: 20_000 });
+  await page.getByLabel("Only at certain hours").uncheck();
+  await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
+});
+
+test("only while away: it pauses while a person is at the device", async ({ page }) => {
+  const session = await page.context().newCDPSession(page);
+  const { targetInfo } = await session.send("Target.getTargetInfo");
+  await session.send("Browser.grantPermissions", {
+    origin: server.url,
+    permissions: ["idleDetection"],
+    ...(targetInfo.browserContextId && { browserContextId: targetInfo.browserContextId }),
+  });
+  await session.send("Emulation.setIdleOverride", { isUserActive: true, isScreenUnlocked: true });
+  await page.goto(`${server.url}/donate`);
+  // Checked only once the browser has answered.
+  await page.getByLabel("Only while I am away").click();
+  await expect(page.getByLabel("Only while I am away")).toBeChecked();
+  await button(page, "Start donating").click();
+  await expect(status(page)).toContainText("You are at this device", { timeout: 20_000 });
+  await session.send("Emulation.setIdleOverride", { isUserActive: false, isScreenUnlocked: true });
+  await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
+});
+
 const departures: { how: string; leave: (page: Page) => Promise<unknown> }[] = [
   { how: "closed", leave: (page) => page.close() },
   { how: "frozen", leave: (page) => setLifecycle(page, "frozen") },

@@ -68,7 +68,14 @@ async function makeDonor(): Promise<Donor> {
   const made = createDonor({
     origin: location.origin,
     maxShare: facts.power,
-    fixedSettings: { pauseWhenHidden: true, pauseOnBattery: true, pauseOnMetered: true },
+    fixedSettings: {
+      pauseWhenHidden: true,
+      pauseOnBattery: true,
+      pauseOnMetered: true,
+      onlyWhenIdle: false,
+      hours: null,
+      keepAwake: false,
+    },
     element: face.root,
     ...(admitted && { siteKey: admitted.siteKey, siteTicket: admitted.ticket }),
   });

@@ -69,6 +69,8 @@ const en: Words = {
     battery: "Paused: on battery.",
     metered: "Paused: metered connection.",
     hidden: "Paused: not in view.",
+    "in-use": "Paused: this device is in use.",
+    hours: "Paused: outside the chosen hours.",
     left: "Paused: this page was left.",
   },
   refused: {
@@ -122,6 +124,8 @@ const de: Words = {
     battery: "Pause: Akkubetrieb.",
     metered: "Pause: getaktete Verbindung.",
     hidden: "Pause: nicht zu sehen.",
+    "in-use": "Pause: Gerät wird benutzt.",
+    hours: "Pause: außerhalb der gewählten Zeit.",
     left: "Pause: Seite verlassen.",
   },
   refused: {
@@ -175,6 +179,8 @@ const fr: Words = {
     battery: "En pause : sur batterie.",
     metered: "En pause : connexion limitée.",
     hidden: "En pause : hors de vue.",
+    "in-use": "En pause : appareil utilisé.",
+    hours: "En pause : hors des heures choisies.",
     left: "En pause : page quittée.",
   },
   refused: {
@@ -228,6 +234,8 @@ const es: Words = {
     battery: "En pausa: con batería.",
     metered: "En pausa: conexión medida.",
     hidden: "En pausa: fuera de la vista.",
+    "in-use": "En pausa: dispositivo en uso.",
+    hours: "En pausa: fuera del horario elegido.",
     left: "En pausa: página abandonada.",
   },
   refused: {
@@ -280,6 +288,8 @@ const zh: Words = {
     battery: "已暂停:正在使用电池。",
     metered: "已暂停:按流量计费的网络。",
     hidden: "已暂停:不在视野中。",
+    "in-use": "已暂停:设备正在使用。",
+    hours: "已暂停:不在所选时段。",
     left: "已暂停:页面已离开。",
   },
   refused: {

@@ -7,6 +7,7 @@ import type { DonorSettings, DonorView, LoggedMicrotask, LoopToPage, PageToLoop,
 import { IDLE_VIEW } from "./idle-view.ts";
 import { keepCapability, keepSettings, keptCapability, keptSettings } from "./keeping.ts";
 import { type SignalWatch, watchSignals } from "./signals.ts";
+import { createWakeLock } from "./wake-lock.ts";
 
 export type { DonorSettings, DonorView, FinishedMicrotask, HeldMicrotask } from "../messages.ts";
 export { IDLE_VIEW };
@@ -61,6 +62,7 @@ export function createDonor(options: DonorOptions): Donor {
   let wanted: DonorSettings = keptSettings();
   let settings = withinLimits();
   let view = IDLE_VIEW;
+  const wakeLock = createWakeLock(window);
   let log: readonly LogEntry[] = [];
   let running: { worker: Worker; watch: SignalWatch; leave: AbortController } | null = null;
 
@@ -75,6 +77,7 @@ export function createDonor(options: DonorOptions): Donor {
 
   function show(next: DonorView): void {
     view = next;
+    wakeLock.want(settings.keepAwake && (view.phase === "running" || view.phase === "finishing"));
     for (const listener of listeners) listener();
   }
 
@@ -155,8 +158,10 @@ export function createDonor(options: DonorOptions): Donor {
       wanted = { ...wanted, ...next };
       keepSettings(wanted);
       settings = withinLimits();
+      if (settings.onlyWhenIdle) running?.watch.lookForPerson();
       say({ kind: "settings", settings });
-      for (const listener of listeners) listener();
+      // A new object: what is drawn shows settings too.
+      show({ ...view });
     },
     view: () => view,
     log: () => log,

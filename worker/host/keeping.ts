@@ -5,6 +5,9 @@ import type { DonorSettings } from "../messages.ts";
 
 const SETTINGS_KEY = "flux.donor.settings";
 const CAPABILITY_KEY = "flux.donor.capability";
+const MIB = 2 ** 20;
+/** What the visitor can choose from. */
+export const MEMORY_CHOICES: readonly number[] = [128 * MIB, 256 * MIB, 512 * MIB];
 const WEEK_MS = 7 * 24 * 3_600_000;
 
 export const DEFAULT_SETTINGS: DonorSettings = {
@@ -14,7 +17,14 @@ export const DEFAULT_SETTINGS: DonorSettings = {
   pauseOnMetered: true,
   pauseWhenHidden: false,
   useRegion: true,
+  onlyWhenIdle: false,
+  hours: null,
+  keepAwake: false,
+  // What donors are promised (reliability.md).
+  memoryBytes: 512 * MIB,
 };
+
+const Hour = z.int().min(0).max(23);
 
 /** Field by field: what is missing or out of range is the default. */
 const KeptSettings = z.object({
@@ -24,6 +34,13 @@ const KeptSettings = z.object({
   pauseOnMetered: z.boolean().catch(DEFAULT_SETTINGS.pauseOnMetered),
   pauseWhenHidden: z.boolean().catch(DEFAULT_SETTINGS.pauseWhenHidden),
   useRegion: z.boolean().catch(DEFAULT_SETTINGS.useRegion),
+  onlyWhenIdle: z.boolean().catch(DEFAULT_SETTINGS.onlyWhenIdle),
+  hours: z.object({ fromHour: Hour, toHour: Hour }).nullable().catch(DEFAULT_SETTINGS.hours),
+  keepAwake: z.boolean().catch(DEFAULT_SETTINGS.keepAwake),
+  memoryBytes: z
+    .number()
+    .refine((bytes) => MEMORY_CHOICES.includes(bytes))
+    .catch(DEFAULT_SETTINGS.memoryBytes),
 });
 
 /** A benchmark counts for the browser and build it was made with. */

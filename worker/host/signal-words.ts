@@ -1,5 +1,6 @@
 /** What the page sees of this moment, and what each of it does to donating: in words, for the visitor. */
-import type { DonorSettings, DonorView } from "../messages.ts";
+import { isWithin } from "../loop/governor.ts";
+import type { DonorSettings, DonorView, PageSignals } from "../messages.ts";
 
 export interface SignalWords {
   readonly name: string;
@@ -59,8 +60,31 @@ export function signalWords(view: DonorView, settings: DonorSettings): SignalWor
       effect: "When it answers more than 200 ms late, the shares are halved.",
       limits: slowPage,
     },
+    ...personWords(signals, settings),
   ];
 }
+
+/** Only what the visitor made a condition. */
+function personWords({ personAway, minuteOfDay }: PageSignals, { onlyWhenIdle, hours }: DonorSettings): SignalWords[] {
+  const words: SignalWords[] = [];
+  if (onlyWhenIdle)
+    words.push({
+      name: "You",
+      state: personAway === null ? UNTOLD : personAway ? "away" : "at this device",
+      effect: "Donating pauses while you are at this device. Nobody else is told.",
+      limits: personAway === false,
+    });
+  if (hours)
+    words.push({
+      name: "Time of day",
+      state: `${twoDigits(Math.floor(minuteOfDay / 60))}:${twoDigits(minuteOfDay % 60)}`,
+      effect: `Donating pauses outside ${twoDigits(hours.fromHour)}:00 to ${twoDigits(hours.toHour)}:00.`,
+      limits: !isWithin(hours, minuteOfDay),
+    });
+  return words;
+}
+
+const twoDigits = (value: number) => String(value).padStart(2, "0");
 
 const PRESSURE = { nominal: "none", fair: "some", serious: "high", critical: "very high" } as const;
 

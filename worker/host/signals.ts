@@ -1,11 +1,13 @@
 /**
- * What only the page can see of this moment: whether it is in view, the battery, the link, pressure on the machine, and how
- * late its own main thread answers. Whatever the browser does not tell is null, and null never holds anything back.
+ * What only the page can see of this moment: whether it is in view, the battery, the link, pressure on the machine, how late
+ * its own main thread answers, whether a person is at the device, and the time of their day. Whatever the browser does not tell is null, and null never holds anything back.
  */
 import type { PageSignals } from "../messages.ts";
 
 export interface SignalWatch {
   current(): PageSignals;
+  /** The visitor has just allowed the browser to tell whether they are here. */
+  lookForPerson(): void;
   stop(): void;
 }
 
@@ -23,11 +25,31 @@ interface PressureObserver {
   observe(source: "cpu", options: { sampleInterval: number }): Promise<void>;
   disconnect(): void;
 }
+interface IdleDetector extends EventTarget {
+  readonly userState: "active" | "idle" | null;
+  readonly screenState: "locked" | "unlocked" | null;
+  start(options: { threshold: number; signal: AbortSignal }): Promise<void>;
+}
 type SignalNavigator = Navigator & { getBattery?(): Promise<BatteryManager>; connection?: NetworkInformation };
 type SignalWindow = Window & {
   PressureObserver?: new (onChange: (records: PressureRecord[]) => void) => PressureObserver;
+  IdleDetector?: { new (): IdleDetector; requestPermission(): Promise<PermissionState> };
 };
 
+/** Before a browser has told anything. */
+export const NOTHING_SEEN: PageSignals = {
+  visible: true,
+  onBattery: null,
+  meteredLink: null,
+  pressure: null,
+  mainThreadLagMs: 0,
+  personAway: null,
+  minuteOfDay: 0,
+};
+
+/** The least that the Idle Detection API allows. */
+const AWAY_AFTER_MS = 60_000;
+const CLOCK_EVERY_MS = 15_000;
 const PRESSURE_EVERY_MS = 2_000;
 /** Lag is how much later than asked this timer fires: the largest of some beats, so that one hiccup is seen and then gone. */
 const BEAT_MS = 500;
@@ -44,11 +66,10 @@ export function watchSignals(
   const stopping = new AbortController();
   const { signal } = stopping;
   let signals: PageSignals = {
+    ...NOTHING_SEEN,
     visible: document.visibilityState === "visible",
-    onBattery: null,
     meteredLink: isMetered(navigator.connection),
-    pressure: null,
-    mainThreadLagMs: 0,
+    minuteOfDay: minuteOfDay(new Date()),
   };
 
   function update(change: Partial<PageSignals>): void {
@@ -79,8 +100,41 @@ export function watchSignals(
   watchPressure(window, signal, (pressure) => update({ pressure }));
   watchLag(window, signal, (mainThreadLagMs) => update({ mainThreadLagMs }));
 
-  return { current: () => signals, stop: () => stopping.abort() };
+  watchClock(window, signal, (minute) => update({ minuteOfDay: minute }));
+  const lookForPerson = (): void => watchPerson(window, signal, (personAway) => update({ personAway }));
+  lookForPerson();
+
+  return { current: () => signals, lookForPerson, stop: () => stopping.abort() };
 }
+
+export function canTellIdle(window: SignalWindow): boolean {
+  return window.IdleDetector !== undefined;
+}
+
+/** Only from a person's click: the browser asks them. False where it or they refuse. */
+export async function askToTellIdle(window: SignalWindow): Promise<boolean> {
+  const answer = await window.IdleDetector?.requestPermission().catch(() => "denied");
+  return answer === "granted";
+}
+
+/** Without the visitor's permission the browser refuses to start, and nothing is known. */
+function watchPerson(window: SignalWindow, signal: AbortSignal, onAway: (away: boolean) => void): void {
+  if (!window.IdleDetector) return;
+  const detector = new window.IdleDetector();
+  detector.addEventListener(
+    "change",
+    () => onAway(detector.userState === "idle" || detector.screenState === "locked"),
+    { signal },
+  );
+  detector.start({ threshold: AWAY_AFTER_MS, signal }).catch(() => {});
+}
+
+function watchClock(window: Window, signal: AbortSignal, onMinute: (minute: number) => void): void {
+  const timer = window.setInterval(() => onMinute(minuteOfDay(new Date())), CLOCK_EVERY_MS);
+  signal.addEventListener("abort", () => window.clearInterval(timer));
+}
+
+const minuteOfDay = (date: Date): number => 60 * date.getHours() + date.getMinutes();
 
 /** In a frame this sees scrolling of the page around it as well. */
 function watchView(element: Element | undefined, signal: AbortSignal, onView: (inView: boolean) => void): void {

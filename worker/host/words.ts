@@ -6,6 +6,8 @@ const PAUSED: Record<PauseReason, string> = {
   battery: "This device runs on battery. Donating goes on when it is plugged in.",
   metered: "This connection is metered or saves data. Donating goes on when it no longer is.",
   hidden: "This page is hidden. Donating goes on when it is in view.",
+  "in-use": "You are at this device. Donating goes on when it has been left alone for a minute.",
+  hours: "This is outside the hours that you chose. Donating goes on when they begin.",
   left: "This page was left.",
 };
 

@@ -52,8 +52,8 @@ const ASK_BACKOFF_MS = 2_000;
 const SIGNALS_EVERY_MS = 500;
 /** A device on which this many workers in a row die is not asked to go on. */
 const CRASHES_IN_A_ROW = 3;
-/** Promise to donors (reliability.md): 512 MB, of which payloads and results in flight may have an eighth. */
-const PAYLOAD_MEMORY_BYTES = 64 * 1024 * 1024;
+/** Of the memory that computing may take, payloads and results in flight may have this part. */
+const PAYLOAD_PART = 1 / 8;
 
 export function createDonorLoop(ports: LoopPorts): { handle(message: PageToLoop): void } {
   let session: Session | null = null;
@@ -163,7 +163,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
 
   function wireSignals(): Signals {
     const allowed = allowance(settings, signals, ownLoad());
-    return { ...signals, cpuShare: allowed.cpuShare, gpuShare: allowed.gpuShare, useRegion: settings.useRegion };
+    const { personAway: _stays, minuteOfDay: _here, ...told } = signals;
+    return { ...told, cpuShare: allowed.cpuShare, gpuShare: allowed.gpuShare, useRegion: settings.useRegion };
   }
 
   function ownLoad(): number {
@@ -306,7 +307,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
 
   async function ask(opened: Link, artefacts: ArtefactSource, intake: ReturnType<typeof createIntake>): Promise<void> {
     const hasRoom = (): boolean =>
-      table.waitingMs() * pace < AHEAD_MS && table.payloadBytes() < PAYLOAD_MEMORY_BYTES / 2;
+      table.waitingMs() * pace < AHEAD_MS && table.payloadBytes() < payloadMemoryBytes() / 2;
     for (;;) {
       await changed.until(() => !isLive(state) || (wantsWork(state) && opened.online && hasRoom()));
       if (!isLive(state)) return;
@@ -331,12 +332,16 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     }
   }
 
+  function payloadMemoryBytes(): number {
+    return PAYLOAD_PART * Math.min(settings.memoryBytes, capability?.memoryBytes ?? settings.memoryBytes);
+  }
+
   function wish(artefacts: ArtefactSource) {
     const runtimes = (capability?.runtimes ?? []).filter((runtime) => runtime.selfTestPassed);
     const inHand = table.all().reduce((sum, held) => sum + held.lease.payloadBytes + held.lease.resultBytes, 0);
     return {
       wantMs: LEASE_LIMITS.microtaskMs,
-      memoryBytes: Math.max(0, PAYLOAD_MEMORY_BYTES - inHand),
+      memoryBytes: Math.max(0, payloadMemoryBytes() - inHand),
       runtimes: runtimes.map(({ runtime }) => runtime),
       cached: artefacts.cached().slice(0, SOCKET_LIMITS.cachedDigests),
     };

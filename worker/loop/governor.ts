@@ -2,7 +2,7 @@
  * What the visitor's settings and the page's signals allow: the shares in force, and whether to work at all. Pure.
  * Signals only ever lower what the visitor allowed, and every lowering has its reason in words for the page.
  */
-import type { DonorSettings, PageSignals, PauseReason } from "../messages.ts";
+import type { DailyHours, DonorSettings, PageSignals, PauseReason } from "../messages.ts";
 
 export interface Allowance {
   cpuShare: number;
@@ -34,7 +34,16 @@ function heldBy(settings: DonorSettings, signals: PageSignals): PauseReason | nu
   if (settings.pauseOnBattery && signals.onBattery === true) return "battery";
   if (settings.pauseOnMetered && signals.meteredLink === true) return "metered";
   if (settings.pauseWhenHidden && !signals.visible) return "hidden";
+  if (settings.onlyWhenIdle && signals.personAway === false) return "in-use";
+  if (settings.hours && !isWithin(settings.hours, signals.minuteOfDay)) return "hours";
   return null;
+}
+
+/** The same hour twice is the whole day. */
+export function isWithin({ fromHour, toHour }: DailyHours, minuteOfDay: number): boolean {
+  const hour = Math.floor(minuteOfDay / 60);
+  if (fromHour < toHour) return fromHour <= hour && hour < toHour;
+  return fromHour <= hour || hour < toHour;
 }
 
 /**

@@ -1,24 +1,13 @@
 import { expect, it } from "vitest";
 import { IDLE_VIEW } from "#worker/host/donor.ts";
+import { DEFAULT_SETTINGS } from "#worker/host/keeping.ts";
 import { signalWords } from "#worker/host/signal-words.ts";
+import { NOTHING_SEEN } from "#worker/host/signals.ts";
 import { allowance } from "#worker/loop/governor.ts";
 import type { DonorSettings, PageSignals } from "#worker/messages.ts";
 
-const SETTINGS: DonorSettings = {
-  cpuShare: 1,
-  gpuShare: 1,
-  pauseOnBattery: true,
-  pauseOnMetered: true,
-  pauseWhenHidden: false,
-  useRegion: true,
-};
-const QUIET: PageSignals = {
-  visible: true,
-  onBattery: false,
-  meteredLink: false,
-  pressure: "nominal",
-  mainThreadLagMs: 0,
-};
+const SETTINGS: DonorSettings = DEFAULT_SETTINGS;
+const QUIET: PageSignals = { ...NOTHING_SEEN, onBattery: false, meteredLink: false, pressure: "nominal" };
 
 /** The words for what the loop really does with these signals. */
 function words(signals: Partial<PageSignals>, settings: Partial<DonorSettings> = {}, ownLoad = 0) {
@@ -43,6 +32,12 @@ const cases: { name: string; from: Parameters<typeof words>; limiting: string[] 
   { name: "battery", from: [{ onBattery: true }], limiting: ["Power"] },
   { name: "battery that is allowed", from: [{ onBattery: true }, { pauseOnBattery: false }], limiting: [] },
   { name: "a metered link", from: [{ meteredLink: true }], limiting: ["Connection"] },
+  { name: "a person at the device", from: [{ personAway: false }, { onlyWhenIdle: true }], limiting: ["You"] },
+  {
+    name: "another hour",
+    from: [{ minuteOfDay: 600 }, { hours: { fromHour: 22, toHour: 6 } }],
+    limiting: ["Time of day"],
+  },
   {
     name: "others' pressure",
     from: [{ pressure: "critical" }],

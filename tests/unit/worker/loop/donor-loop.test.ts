@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Lease } from "#lib/protocol/donor.ts";
+import { DEFAULT_SETTINGS } from "#worker/host/keeping.ts";
 import {
   type FakeCoordinator,
   makeLease,
@@ -182,6 +183,12 @@ test("what speaks against working ends finishing too, and the lease goes back", 
   harness.loop.handle({ kind: "leaving", why: "frozen" });
   expect((await coordinator.nth("lease:return")).request.reason).toBe("frozen");
   await harness.message("stopped");
+});
+
+test("the memory asked for is an eighth of what the visitor allows", async () => {
+  harness = createHarness(coordinator, echo);
+  harness.start({ settings: { ...DEFAULT_SETTINGS, memoryBytes: 2 ** 27 } });
+  expect((await coordinator.nth("lease:request")).request.memoryBytes).toBe(2 ** 24);
 });
 
 const departures = [

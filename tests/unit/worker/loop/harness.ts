@@ -1,6 +1,8 @@
 /** A donor loop against the fake coordinator, with a compute worker that the test plays. */
 import type { Capability } from "#lib/protocol/donor.ts";
 import { type Clock, systemClock } from "#worker/clock.ts";
+import { DEFAULT_SETTINGS } from "#worker/host/keeping.ts";
+import { NOTHING_SEEN } from "#worker/host/signals.ts";
 import { openArtefacts, sha256Hex } from "#worker/loop/artefacts.ts";
 import { type ComputeWorker, createComputeHost } from "#worker/loop/compute-host.ts";
 import { createDonorLoop } from "#worker/loop/donor-loop.ts";
@@ -21,13 +23,7 @@ export const CAPABILITY: Capability = {
   measuredAt: "2026-01-01T00:00:00Z",
 };
 
-export const SIGNALS: PageSignals = {
-  visible: true,
-  onBattery: false,
-  meteredLink: false,
-  pressure: null,
-  mainThreadLagMs: 0,
-};
+export const SIGNALS: PageSignals = { ...NOTHING_SEEN, onBattery: false, meteredLink: false };
 
 /** What the played worker does with a task; the default gives the payload back. */
 export type Play = (task: ComputeTask, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
@@ -96,14 +92,7 @@ export function createHarness(coordinator: FakeCoordinator, play: Play, clock: C
         messages.find((message): message is Extract<LoopToPage, { kind: typeof kind }> => message.kind === kind),
       ),
     start(overrides = {}) {
-      const settings = {
-        cpuShare: 1,
-        gpuShare: 1,
-        pauseOnBattery: true,
-        pauseOnMetered: true,
-        pauseWhenHidden: false,
-        useRegion: true,
-      };
+      const settings = DEFAULT_SETTINGS;
       const options = { origin: coordinator.origin, settings, signals: SIGNALS, capability: CAPABILITY, ...overrides };
       loop.handle({ kind: "start", options });
     },
