@@ -11,10 +11,12 @@ import { Button } from "../components/ui/button.tsx";
 import { usePolled } from "../components/use-polled.ts";
 import { BenchmarkCard } from "./benchmark-card.tsx";
 import { Controls } from "./controls.tsx";
+import { DeviceCard } from "./device-card.tsx";
 import { Effort } from "./effort.tsx";
 import { ThisJob, WorkDone } from "./facts.tsx";
 import { GroupBanner, type JoinedGroup } from "./group-banner.tsx";
 import { Log } from "./log.tsx";
+import { ShareCard } from "./share-card.tsx";
 import { SignalsPanel } from "./signals-panel.tsx";
 import { TabLanes } from "./tab-lanes.tsx";
 import { type UsedDonor, useDonor } from "./use-donor.ts";
@@ -69,6 +71,7 @@ export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
           <div className="mt-6 border-t border-line pt-5">
             <WorkDone view={view} />
             <Effort view={view} />
+            <ShareCard view={view} />
           </div>
           <SignalsPanel view={view} settings={settings} className="mt-8" />
           <Log log={log} />
@@ -91,6 +94,7 @@ export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
             able={donor && { tellIdle: canTellIdle(window), keepAwake: canKeepAwake(window) }}
             onChange={(change) => donor?.change(change)}
           />
+          <DeviceCard view={view} />
           <BenchmarkCard view={view} />
           <Volunteer teamToken={teamToken} />
           <WeekBoard />

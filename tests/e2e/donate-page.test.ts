@@ -1,4 +1,5 @@
 /** The donate page on the whole coordinator, as a visitor meets it. Needs `npm run build`. */
+import { readFile } from "node:fs/promises";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
 import { FluxClient } from "#lib/client/flux-client.ts";
@@ -82,6 +83,12 @@ test("finished and sent, then stops", async ({ browser }) => {
   const verified = page.getByText("Verified microtasks").locator("xpath=following-sibling::dd");
   await expect(verified, "what it finished was taken").toHaveText(String(counts.microtasks_accepted));
   await client.cancelJob(job);
+
+  const picture = page.waitForEvent("download");
+  await button(page, "Share your count").click();
+  const png = await readFile(await (await picture).path());
+  expect(png.subarray(1, 4).toString("latin1")).toBe("PNG");
+  expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1_200, 630]);
   await page.context().close();
 });
 

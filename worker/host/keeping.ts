@@ -5,6 +5,7 @@ import type { DonorSettings } from "../messages.ts";
 
 const SETTINGS_KEY = "flux.donor.settings";
 const CAPABILITY_KEY = "flux.donor.capability";
+const TRIAL_KEY = "flux.donor.trial";
 const MIB = 2 ** 20;
 /** What the visitor can choose from. */
 export const MEMORY_CHOICES: readonly number[] = [128 * MIB, 256 * MIB, 512 * MIB];
@@ -69,6 +70,17 @@ export function keepCapability(capability: Capability): void {
 /** Stays on this machine; a new browser version or other isolation is another machine to measure. */
 function fingerprint(): string {
   return `1 ${navigator.userAgent} ${navigator.hardwareConcurrency} ${globalThis.crossOriginIsolated}`;
+}
+
+/** False where storage is refused: then all of this lasts as long as the page. */
+export function canKeep(): boolean {
+  try {
+    localStorage.setItem(TRIAL_KEY, "");
+    localStorage.removeItem(TRIAL_KEY);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function read<Value>(key: string, schema: z.ZodType<Value>): Value | null {

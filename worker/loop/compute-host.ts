@@ -31,6 +31,8 @@ export interface ComputeHost {
   readonly generation: number;
   /** There is a worker now. */
   readonly running: boolean;
+  /** Starts the worker, so that its script is loaded by the time of the first call. */
+  warm(): void;
   /** Ends the worker at once. */
   close(): void;
 }
@@ -88,6 +90,9 @@ export function createComputeHost({ clock, spawn, onNotice, onReplaced }: Comput
       } finally {
         cancelTimeout();
       }
+    },
+    warm() {
+      if (!closed) ensure();
     },
     close() {
       closed = true;

@@ -45,6 +45,8 @@ const RETURN_MS = 300;
 const IDLE_AFTER_MS = 1_000;
 /** Work that should wait here while one microtask computes: it covers a slow answer and a slow payload. */
 const AHEAD_MS = 1_500;
+/** Of work asked for until something was accepted: whoever has just started wants to see that it works. */
+const FIRST_MS = 400;
 /** Of the old estimate, per microtask. */
 const PACE_MEMORY = 0.7;
 const ASK_BACKOFF_MS = 2_000;
@@ -201,6 +203,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     if (capability === null) await measure();
     if (!isLive(state) || capability === null) return;
     view.set({ startingWith: "connecting", link: "connecting", capability });
+    host.warm();
     const measured = capability;
     const opened = ports.openLink({
       origin,
@@ -274,7 +277,8 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
           case "superseded":
             break;
         }
-        view.touch();
+        if (verdict.kind === "accepted" && tally.totals.microtasksAccepted === 1) view.now();
+        else view.touch();
         changed.ring();
       },
     });
@@ -340,7 +344,7 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
     const runtimes = (capability?.runtimes ?? []).filter((runtime) => runtime.selfTestPassed);
     const inHand = table.all().reduce((sum, held) => sum + held.lease.payloadBytes + held.lease.resultBytes, 0);
     return {
-      wantMs: LEASE_LIMITS.microtaskMs,
+      wantMs: tally.totals.microtasksAccepted === 0 ? FIRST_MS : LEASE_LIMITS.microtaskMs,
       memoryBytes: Math.max(0, payloadMemoryBytes() - inHand),
       runtimes: runtimes.map(({ runtime }) => runtime),
       cached: artefacts.cached().slice(0, SOCKET_LIMITS.cachedDigests),

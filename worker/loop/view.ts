@@ -16,6 +16,8 @@ export interface ViewSender {
   set(change: Partial<Omit<DonorView, keyof Counted>>): void;
   /** Something counted changed. */
   touch(): void;
+  /** The same, and the visitor waits for it. */
+  now(): void;
   /** Sends the last state at once and no more. */
   close(): void;
 }
@@ -69,6 +71,9 @@ export function createViewSender(clock: Clock, send: (message: LoopToPage) => vo
       else soon();
     },
     touch: soon,
+    now() {
+      if (!closed) flush();
+    },
     close() {
       closed = true;
       flush();

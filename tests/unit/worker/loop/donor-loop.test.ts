@@ -185,6 +185,18 @@ test("what speaks against working ends finishing too, and the lease goes back", 
   await harness.message("stopped");
 });
 
+test("little is asked for until something was accepted, and the worker starts while it connects", async () => {
+  harness = createHarness(coordinator, echo);
+  harness.start();
+  const first = await coordinator.nth("lease:request");
+  expect(harness.spawned).toHaveLength(1);
+  coordinator.offer(bundleOf(1));
+  await harness.view((seen) => seen.totals.microtasksAccepted === 1);
+  coordinator.offer(bundleOf(1));
+  const later = await coordinator.nth("lease:request", 2);
+  expect(first.request.wantMs).toBeLessThan(later.request.wantMs);
+});
+
 test("the memory asked for is an eighth of what the visitor allows", async () => {
   harness = createHarness(coordinator, echo);
   harness.start({ settings: { ...DEFAULT_SETTINGS, memoryBytes: 2 ** 27 } });
@@ -343,12 +355,16 @@ test("a result of another size than declared is never sent", async () => {
 test("a file that does not have its digest is not used", async () => {
   const spec = coordinator.addForgedArtefact();
   coordinator.offer({ leases: [makeLease({ specDigest: spec.digest })], packed: new Uint8Array(4) });
-  harness = createHarness(coordinator, echo);
+  let computed = 0;
+  harness = createHarness(coordinator, (task, signal) => {
+    computed++;
+    return echo(task, signal);
+  });
   harness.start();
   const { request } = await coordinator.nth("lease:return");
   expect(request).toMatchObject({ reason: "timeout" });
   expect(request.detail).toContain("digest");
-  expect(harness.spawned).toHaveLength(0);
+  expect(computed).toBe(0);
 });
 
 test("a refused result counts against the donor and is shown; a late one is not", async () => {
