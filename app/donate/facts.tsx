@@ -26,7 +26,7 @@ function Fact({ name, value, unit }: { name: string; value: string; unit?: strin
       <dt className="text-[0.88rem] text-ink-3">{name}</dt>
       <dd className="number text-[1.45rem] leading-tight whitespace-nowrap">
         {value}
-        {unit ? <span className="ml-1 text-[0.9rem] text-ink-2">{unit}</span> : null}
+        {unit ? <span className="block text-[0.85rem] text-ink-2">{unit}</span> : null}
       </dd>
     </div>
   );

@@ -4,6 +4,8 @@ const WIDTH = 1_200;
 const HEIGHT = 630;
 const MARGIN = 80;
 const LANES = 14;
+/** Where the lanes begin and the words end. */
+const LANES_LEFT = 880;
 
 export interface ShareFacts {
   readonly microtasks: string;
@@ -23,7 +25,7 @@ export async function sharePicture({ microtasks, address }: ShareFacts): Promise
   const write = (text: string, y: number, font: string, name: string): void => {
     context.font = `${font} ${family}`;
     context.fillStyle = colour(name);
-    context.fillText(text, MARGIN, y, WIDTH - 2 * MARGIN);
+    context.fillText(text, MARGIN, y, LANES_LEFT - 1.5 * MARGIN);
   };
 
   context.fillStyle = colour("--paper");
@@ -41,13 +43,12 @@ export async function sharePicture({ microtasks, address }: ShareFacts): Promise
 
 /** As the page draws its own work: lines that are full or still empty. */
 function drawLanes(context: CanvasRenderingContext2D, empty: string, full: string): void {
-  const left = WIDTH * 0.68;
-  const width = WIDTH - MARGIN - left;
+  const width = WIDTH - MARGIN - LANES_LEFT;
   for (let lane = 0; lane < LANES; lane++) {
     const y = MARGIN + (lane * (HEIGHT - 2 * MARGIN)) / (LANES - 1);
     context.fillStyle = empty;
-    context.fillRect(left, y - 1, width, 2);
+    context.fillRect(LANES_LEFT, y - 1, width, 2);
     context.fillStyle = full;
-    context.fillRect(left, y - 4, width * (((lane * 7) % LANES) / LANES), 8);
+    context.fillRect(LANES_LEFT, y - 4, width * (((lane * 5 + 9) % LANES) / LANES), 8);
   }
 }
