@@ -3,15 +3,18 @@
  *
  * - watched before consent: workers and bytes of computing on /donate and in the embed (60 s each)
  * - from the click to the first accepted microtask, cold and with a warm cache
- * - while computing: how soon the donate page answers a click (p95), and what main-thread time a partner's own script loses
- * - the busy share at 25 % and 50 %, over 30 s, by the clock of the worker
+ * - while computing: how soon the donate page answers a click (p95), and how much of a partner page's main thread the embed takes,
+ *   by the CPU time of that thread (a clock would count whoever else uses the machine)
+ * - the busy share at 25 % and 50 %, over 30 s, by the clock of the worker, and the share in force meanwhile
+ *
+ * Compute Pressure is switched off: on a small machine the benchmark's own server would halve the shares.
  *
  * SECONDS=5 shortens the long parts, for trying the benchmark itself.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
 import { FluxClient } from "#lib/client/flux-client.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import { CHROMIUM_FLAGS } from "../support/browser.ts";
@@ -34,13 +37,13 @@ const client = new FluxClient({ url: server.url, apiKey: server.apiKey });
 const scene = await startPartnerScene();
 const context = await chromium.launchPersistentContext(profile, {
   executablePath,
-  args: [...CHROMIUM_FLAGS, "--disable-gpu"],
+  args: [...CHROMIUM_FLAGS, "--disable-gpu", "--disable-blink-features=ComputePressure"],
   viewport: { width: 1100, height: 900 },
 });
 try {
   await watchBeforeConsent("/donate", `${server.url}/donate`);
   await watchBeforeConsent("the embed", scene.partner.origin);
-  await submit(client, 2_000_000);
+  await planned(client, await submit(client, 2_000_000));
   rows.push({
     what: "click to first accepted, cold",
     measured: `${await firstAcceptedMs(context)} ms`,
@@ -86,6 +89,11 @@ async function submit(to: FluxClient, records: number): Promise<JobId> {
   return (await to.createJob({ model: model.id, dataset: dataset.id, privacy: "public", name: "Bench" })).id;
 }
 
+/** Compiling and profiling a job takes seconds that are not the visitor's. */
+async function planned(on: FluxClient, job: JobId): Promise<void> {
+  while ((await on.job(job)).status === "planning") await sleep(100);
+}
+
 async function startDonating(page: Page): Promise<void> {
   await page.goto(`${server.url}/donate`);
   await page.getByRole("button", { name: "Start donating", exact: true }).click();
@@ -103,7 +111,7 @@ async function firstAcceptedMs(inside: BrowserContext): Promise<number> {
   const page = await inside.newPage();
   await page.goto(`${server.url}/donate`);
   const button = page.getByRole("button", { name: "Start donating", exact: true });
-  await button.isEnabled();
+  await page.locator("button:enabled", { hasText: "Start donating" }).waitFor();
   const startMs = performance.now();
   await button.click();
   await firstAccepted(page);
@@ -130,7 +138,7 @@ async function clicksWhileComputing(inside: BrowserContext): Promise<void> {
   });
   delays.sort((a, b) => a - b);
   const p95 = delays[Math.floor(0.95 * delays.length)] ?? Number.NaN;
-  rows.push({ what: "click to its frame while computing, p95", measured: `${p95.toFixed(0)} ms`, wanted: "≤ 100 ms" });
+  rows.push({ what: "click to its frame while computing, p95", measured: `${p95.toFixed(0)} ms`, wanted: "≤ 50 ms" });
   await page.close();
 }
 
@@ -142,28 +150,36 @@ async function busyShare(inside: BrowserContext, percent: number): Promise<void>
   const shown = page.getByText("Busy, last 10 s").locator("xpath=following-sibling::dd");
   // The window of the figure is ten seconds; then it is read once a second.
   await sleep(10_000);
+  const inForce = page.getByText("Shares in force", { exact: true }).locator("xpath=following-sibling::span");
   const shares: number[] = [];
+  const forced = new Set<string>();
   for (const untilMs = performance.now() + shareMs; performance.now() < untilMs; await sleep(1_000)) {
     shares.push(Number.parseFloat((await shown.textContent()) ?? "NaN"));
+    forced.add(/^\d+ %/.exec((await inForce.textContent()) ?? "")?.[0] ?? "?");
   }
   const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
   rows.push({
     what: `busy share at ${percent} %, ${shareMs / 1_000} s`,
-    measured: `${mean.toFixed(1)} % (${Math.min(...shares)} to ${Math.max(...shares)})`,
+    measured: `${mean.toFixed(1)} % (${Math.min(...shares)} to ${Math.max(...shares)}), in force ${[...forced].join(", ")}`,
     wanted: `${percent} ± 5 %`,
   });
   await page.close();
 }
 
-/** A partner's script that always computes: how much less it gets done while the embed donates than while it is idle. */
+/** What the embed adds to the CPU time of the partner page's main thread, and what its own frame's main thread takes. */
 async function partnersOwnTime(inside: BrowserContext): Promise<void> {
-  await scene.submitJob(500_000, SHAPE);
+  await planned(scene.coordinator.client, await scene.submitJob(500_000, SHAPE));
   const page = await inside.newPage();
   await page.goto(scene.partner.origin);
   const frame = page.frameLocator("iframe");
   await frame.getByRole("button", { name: "Start donating" }).waitFor();
-  const idle = await mainThreadRate(page);
-  await sleep(1_000);
+  const inner = page.frames().find((one) => one.parentFrame() !== null);
+  if (!inner) throw new Error("The partner's page has no frame");
+  const threads = [await inside.newCDPSession(page), await inside.newCDPSession(inner)];
+  for (const thread of threads) await thread.send("Performance.enable", { timeDomain: "threadTicks" });
+  // What a page costs while it is loaded is not what it costs later.
+  await sleep(3_000);
+  const idle = await mainThreadShares(threads);
   while (!(await frame.getByRole("button", { name: "Pause" }).isVisible())) {
     const button = await frame.getByRole("button", { name: "Start donating" }).boundingBox();
     if (!button) break;
@@ -174,26 +190,29 @@ async function partnersOwnTime(inside: BrowserContext): Promise<void> {
     await sleep(500);
   }
   await page.waitForFunction(() => (window.heard.at(-1)?.microtasks ?? 0) > 0);
-  const donating = await mainThreadRate(page);
-  const lost = 100 * (1 - donating / idle);
-  rows.push({ what: "partner page's main-thread time lost", measured: `${lost.toFixed(1)} %`, wanted: "< 2 %" });
+  const donating = await mainThreadShares(threads);
+  const [partner, own] = donating.map((share, thread) => 100 * (share - (idle[thread] ?? 0)));
+  rows.push({
+    what: "partner page's main thread taken",
+    measured: `${partner?.toFixed(2)} % (the frame's own: ${own?.toFixed(2)} %)`,
+    wanted: "< 2 %",
+  });
   await page.close();
 }
 
-/** Share of the time that the page's own loop of short tasks had the main thread. */
-function mainThreadRate(page: Page): Promise<number> {
-  return page.evaluate(
-    async (forMs) => {
-      const startMs = performance.now();
-      let workedMs = 0;
-      while (performance.now() - startMs < forMs) {
-        const from = performance.now();
-        while (performance.now() - from < 4);
-        workedMs += 4;
-        await new Promise((resolve) => setTimeout(resolve, 0));
-      }
-      return workedMs / (performance.now() - startMs);
-    },
-    Math.min(10_000, shareMs),
-  );
+/** CPU time of each main thread over the time that passed. */
+async function mainThreadShares(threads: readonly CDPSession[]): Promise<number[]> {
+  const before = await Promise.all(threads.map(threadSeconds));
+  const startMs = performance.now();
+  await sleep(Math.min(10_000, shareMs));
+  const after = await Promise.all(threads.map(threadSeconds));
+  const seconds = (performance.now() - startMs) / 1_000;
+  return after.map((value, thread) => (value - (before[thread] ?? 0)) / seconds);
+}
+
+async function threadSeconds(thread: CDPSession): Promise<number> {
+  const { metrics } = await thread.send("Performance.getMetrics");
+  const found = metrics.find(({ name }) => name === "ThreadTime");
+  if (!found) throw new Error("This Chromium does not tell a thread's CPU time");
+  return found.value;
 }
