@@ -86,6 +86,19 @@ test("a visitor starts, the work is counted for the site, and stops", async ({ c
   );
 });
 
+test("a card finishes the microtask in hand, then stops", async ({ context }) => {
+  const job = await scene.submitJob(200_000, { features: 256, hidden: 1_024, classes: 16 });
+  const { page } = await open(context);
+  const frame = await frameOf(page);
+  await startAsVisitor(page);
+  await frame.getByRole("button", { name: "Finish this one, then stop" }).click();
+  await expect(frame.getByRole("button", { name: "Start donating" })).toBeVisible();
+  await expect.poll(() => page.workers().length).toBe(0);
+  const last = await page.evaluate(() => window.heard.at(-1));
+  const { counts } = await scene.coordinator.client.cancelJob(job);
+  expect(last, "what it finished was taken").toMatchObject({ name: "stopped", microtasks: counts.microtasks_accepted });
+});
+
 test("page and frame cannot reach into each other, and nobody's cookies travel", async ({ context }) => {
   await context.addCookies([{ name: "host", value: "secret", url: scene.coordinator.url, sameSite: "Strict" }]);
   const { page } = await open(context);

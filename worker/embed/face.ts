@@ -47,7 +47,7 @@ export function createFace(facts: EmbedFacts, words: Words, handlers: FaceHandle
     element("div", { className: "lanes" }, [lanes.picture]),
     element("div", { className: "words" }, [element("h1", { text: words.title }), status, count]),
     power,
-    element("div", { className: "actions" }, [start, pause, resume, finish, stop]),
+    element("div", { className: "actions" }, [start, pause, resume, stop, finish]),
     about,
   ]);
 
@@ -69,8 +69,10 @@ export function createFace(facts: EmbedFacts, words: Words, handlers: FaceHandle
     const byVisitor = view.pausedBecause === "visitor";
     root.dataset.phase = phase;
     start.hidden = !idle;
-    // A badge has room for one way to stop.
-    finish.hidden = facts.widget === "badge" || phase !== "running" || !view.working;
+    // Only a card has room for two ways to stop.
+    finish.hidden = facts.widget !== "card" || idle;
+    // Not hidden in between: the card keeps its height, and the page around it its place.
+    finish.disabled = phase !== "running" || !view.working;
     pause.hidden = idle || byVisitor || phase === "finishing";
     resume.hidden = !byVisitor || phase === "finishing";
     stop.hidden = idle;

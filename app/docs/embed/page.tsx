@@ -29,7 +29,8 @@ export default async function EmbedDocs() {
         </li>
         <li>
           It pauses when it is out of view, when the tab is hidden, on battery and on metered connections. The site sets
-          how much of your device it may use at most; you can set less. Stop ends it at once.
+          how much of your device it may use at most; you can set less. Stop ends it at once; the card can also finish
+          the microtask in hand first.
         </li>
         <li>
           It computes pieces of machine-learning jobs, most of them on encrypted data that your browser cannot read. It
