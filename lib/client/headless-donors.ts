@@ -74,6 +74,6 @@ async function liveRegion(page: Page): Promise<string> {
 }
 
 async function pressStop(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Stop" }).click({ timeout: STOP_MS });
+  await page.getByRole("button", { name: "Stop now" }).click({ timeout: STOP_MS });
   await page.getByRole("button", { name: "Start donating" }).waitFor({ timeout: STOP_MS });
 }
