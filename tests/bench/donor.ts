@@ -120,24 +120,23 @@ async function firstAcceptedMs(inside: BrowserContext): Promise<number> {
   return tookMs;
 }
 
-/** From a click's own time stamp to the frame after its handler has run. */
+/** From the time stamp that the browser gave a real press, before the page had it, to the frame after its handler has run. */
 async function clicksWhileComputing(inside: BrowserContext): Promise<void> {
   const page = await inside.newPage();
   await startDonating(page);
-  const delays = await page.evaluate(async () => {
+  const delays = await page.evaluateHandle(() => {
     const found: number[] = [];
-    const target = document.querySelector("h1");
-    target?.addEventListener("click", (event) => {
+    document.querySelector("h1")?.addEventListener("click", (event) => {
       requestAnimationFrame(() => setTimeout(() => found.push(performance.now() - event.timeStamp)));
     });
-    for (let click = 0; click < 100; click++) {
-      target?.dispatchEvent(new MouseEvent("click", { bubbles: true }));
-      await new Promise((resolve) => setTimeout(resolve, 50 + 37 * (click % 5)));
-    }
     return found;
   });
-  delays.sort((a, b) => a - b);
-  const p95 = delays[Math.floor(0.95 * delays.length)] ?? Number.NaN;
+  for (let click = 0; click < 100; click++) {
+    await page.getByRole("heading", { level: 1 }).click();
+    await sleep(50 + 37 * (click % 5));
+  }
+  const sorted = (await delays.jsonValue()).sort((a, b) => a - b);
+  const p95 = sorted[Math.floor(0.95 * sorted.length)] ?? Number.NaN;
   rows.push({ what: "click to its frame while computing, p95", measured: `${p95.toFixed(0)} ms`, wanted: "≤ 50 ms" });
   await page.close();
 }
