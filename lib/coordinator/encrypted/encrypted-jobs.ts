@@ -69,6 +69,8 @@ interface Running {
   readonly open: Map<number, number>;
   /** `member.batch` that a thread has now: the store and an event may both say that a batch is completed. */
   readonly decrypting: Set<string>;
+  /** By generation: settled when the key is durably in the vault. */
+  readonly keys: Map<number, Promise<void>>;
   /** Decrypted (member, batch) pairs still to come. */
   left: number;
   stopped: boolean;
@@ -123,6 +125,7 @@ export class EncryptedJobs {
       stages,
       open: new Map(),
       decrypting: new Set(),
+      keys: new Map(),
       left: stages.length * file.batches,
       stopped: false,
       keyHolderMs: 0,
@@ -203,7 +206,7 @@ export class EncryptedJobs {
   async #encrypt(running: Running, batch: number, generation: number): Promise<Omit<BatchRecord, "stageId">> {
     const { vault, objectsFolder, now, log } = this.#options;
     const { jobId, file } = running;
-    if (!(await vault.has(jobId, generation))) await vault.write(jobId, generation, await makeKey(file.plan));
+    await this.#ensureKey(running, generation);
     const objectName = ciphertextsName(jobId, batch, generation);
     const input: EncryptBatchInput = {
       plan: file.plan,
@@ -229,6 +232,18 @@ export class EncryptedJobs {
       fidelity: null,
       createdAtMs: now(),
     };
+  }
+
+  /** Batches whose alarms ring at once are done anew under one and the same new key: whoever comes second waits for the first. */
+  #ensureKey({ jobId, file, keys }: Running, generation: number): Promise<void> {
+    const { vault } = this.#options;
+    const known = keys.get(generation);
+    if (known) return known;
+    const made = (async () => {
+      if (!(await vault.has(jobId, generation))) await vault.write(jobId, generation, await makeKey(file.plan));
+    })();
+    keys.set(generation, made);
+    return made;
   }
 
   async #decrypt(running: Running, stage: StageRecord, batchNumber: number): Promise<void> {
