@@ -91,7 +91,7 @@ export type Welcome = z.infer<typeof Welcome>;
 export const LeaseRequest = z.object({
   /** Milliseconds of work wanted, at this donor's present share. */
   wantMs: z.number().positive().max(10_000),
-  /** Memory the donor may still use for payloads and kernels. */
+  /** Memory that the donor gives payloads, results and kernels, all together: the coordinator subtracts what its leases take. */
   memoryBytes: z
     .number()
     .nonnegative()

@@ -10,6 +10,7 @@ import type { DonorId, LeaseId, MicrotaskId, StageId, TenantId } from "#lib/prot
 import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
 import { DeadlineHeap } from "./deadline-heap.ts";
 import { FairShare } from "./fair-share.ts";
+import { leaseBytes } from "./filters.ts";
 import { PendingQueue } from "./pending-queue.ts";
 import { compileRegions } from "./regions.ts";
 import type {
@@ -107,6 +108,8 @@ export class Board implements BoardView {
     this.donorList[index] = donor;
     this.#donorIndex.set(donor.id, index);
     this.donors.set(donor.id, donor);
+    // Back after a broken connection, it has its leases still.
+    donor.heldBytes = this.attemptsOf(donor.id).reduce((sum, attempt) => sum + bytesOf(attempt), 0);
   }
 
   /** The donor is gone: its attempts are given back at once, but for results that are here already. Returns them. */
@@ -358,6 +361,7 @@ export class Board implements BoardView {
     own.add(attempt);
     this.#deadlines.push(attempt);
     donor.busyUntilMs = Math.max(donor.busyUntilMs, attempt.expectedAtMs);
+    donor.heldBytes += bytesOf(attempt);
     this.#fairShare.charge(stage.definition.submitterId, attempt.predictedMs, nowMs);
     return attempt;
   }
@@ -390,7 +394,8 @@ export class Board implements BoardView {
     const { microtask } = attempt;
     const index = microtask.attempts.indexOf(attempt);
     if (index >= 0) microtask.attempts.splice(index, 1);
-    this.#attemptsOf.get(attempt.donorId)?.delete(attempt);
+    const donor = this.donors.get(attempt.donorId);
+    if (this.#attemptsOf.get(attempt.donorId)?.delete(attempt) && donor) donor.heldBytes -= bytesOf(attempt);
     if (stage?.attempts.delete(attempt)) {
       stage.leasedCount--;
       stage.leasedUnits -= microtask.unitCount;
@@ -423,4 +428,9 @@ export class Board implements BoardView {
       if (stages?.size === 0) this.#byArtefact.delete(digest);
     }
   }
+}
+
+/** A leased microtask keeps its size: the same when it is taken off as when it was put on. */
+function bytesOf({ stage, microtask }: Attempt): number {
+  return leaseBytes(stage.definition, microtask.unitCount);
 }

@@ -3,7 +3,7 @@
  * donor asked for at the 90th percentile, its memory, and its share of what is left.
  */
 import { LEASE_LIMITS } from "#lib/protocol/limits.ts";
-import { mayAttempt, unitsInFrame, unitsInMemory } from "./filters.ts";
+import { leaseBytes, mayAttempt, unitsInFrame, unitsInMemory } from "./filters.ts";
 import { levelMs, soonestFor } from "./forecast.ts";
 import { leaseMs } from "./lease-time.ts";
 import type { Candidate } from "./score.ts";
@@ -20,6 +20,8 @@ const LATE_MARGIN_MS = 100;
 const LEASES_ON_A_SLOW_LINK = 3;
 /** Carved leases are no shorter: below, overhead eats them. */
 const MIN_LEASE_MS = 250;
+/** Less than this share of the usual lease is not worth a lease of its own: overhead and audits would outweigh it. */
+const SLIVER = 1 / 3;
 /** Pending microtasks looked at beyond the head when the head may not go to this donor. */
 const LOOK_AHEAD = 16;
 
@@ -31,6 +33,8 @@ export interface Filled {
   /** What it takes alone. */
   p90Ms: number;
   units: number;
+  /** Payloads and results. */
+  bytes: number;
 }
 
 /** Adds leases of this stage to the bundle. Returns why none could be added, or null. */
@@ -62,10 +66,14 @@ export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: F
   if (withinLimit < 1 && othersCan && !needed) return "too-slow-for-one-unit";
   const shareMs = Math.max(MIN_SHARE_MS, TAIL_SHARE * (level - queueMs - pace.artefactMs));
   const withinShare = Math.max(1, Math.floor(shareMs / pace.msPerUnit));
-  let room = Math.min(Math.max(1, withinLimit), withinShare, unitsInMemory(donor, stage));
+  let room = Math.min(Math.max(1, withinLimit), withinShare);
   const inFrame = unitsInFrame(definition);
   const inTime = Math.max(1, Math.ceil(room / Math.max(1, Math.round((room * pace.msPerUnit) / leaseTargetMs))));
   const perLease = Math.min(inFrame, inTime);
+  const inMemory = unitsInMemory(donor, stage, filled.bytes);
+  const holds = donor.heldBytes + filled.bytes > 0;
+  if (holds && inMemory < Math.min(room, stage.pendingUnits, SLIVER * perLease)) return "hands-full";
+  room = Math.min(room, inMemory);
 
   const before = filled.leases.length;
   let skipped = 0;
@@ -78,8 +86,8 @@ export function fillFrom(candidate: Candidate, request: ChooseRequest, filled: F
     }
     let left = microtask.unitCount;
     while (left > 0 && room > 0 && filled.leases.length < request.maxLeases) {
-      // A sliver is not worth a lease of its own.
-      const wanted = left - perLease < perLease / 3 ? left : perLease;
+      if (filled.leases.length > before && room < Math.min(left, SLIVER * perLease)) return null;
+      const wanted = left - perLease < SLIVER * perLease ? left : perLease;
       const units = Math.min(wanted, inFrame, left, room);
       if (!add(candidate, request, filled, microtask, units)) return "no-runtime";
       left -= units;
@@ -108,6 +116,7 @@ function add(
   filled.p50Ms += stepMs;
   filled.p90Ms += predicted.p90;
   filled.units += units;
+  filled.bytes += leaseBytes(stage.definition, units);
   filled.leases.push({
     stage,
     microtask,

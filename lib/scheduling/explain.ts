@@ -112,6 +112,7 @@ const JOB_REFUSED: Readonly<Record<IdleReason, string>> = {
   group: "for private groups that it has not joined",
   "no-runtime": "in need of a runtime that this browser does not have",
   memory: "in need of more memory than it gives",
+  "hands-full": "in wait for room in its memory",
   reliability: "asking for a longer record of right results",
   "no-work": "without work",
   "too-slow-for-one-unit": "with pieces too large for this device",

@@ -13,14 +13,23 @@ export function refusal(donor: DonorView, stage: StageView): Refusal | null {
   if (!regionAllows(stage.allowedCountries, donor.country)) return "region";
   if (!hasRuntime(donor, definition)) return "no-runtime";
   if (donor.reliability < definition.minReliability) return "reliability";
-  if (donor.memoryBytes < definition.residentBytes + definition.unitBytesIn + definition.unitBytesOut) return "memory";
+  if (donor.memoryBytes < definition.residentBytes + leaseBytes(definition, 1)) return "memory";
   return null;
 }
 
-/** Units whose payload and result fit beside the kernel. */
-export function unitsInMemory(donor: DonorView, stage: StageView): number {
-  const { residentBytes, unitBytesIn, unitBytesOut } = stage.definition;
-  return Math.floor((donor.memoryBytes - residentBytes) / Math.max(1, unitBytesIn + unitBytesOut));
+/**
+ * Units whose payload and result fit beside the kernel and what the donor holds.
+ * @param filledBytes what a bundle in the making adds to that
+ */
+export function unitsInMemory(donor: DonorView, stage: StageView, filledBytes = 0): number {
+  const { definition } = stage;
+  const freeBytes = donor.memoryBytes - donor.heldBytes - filledBytes - definition.residentBytes;
+  return Math.max(0, Math.floor(freeBytes / Math.max(1, leaseBytes(definition, 1))));
+}
+
+/** Payload and result of so many units, as long as the donor has both. */
+export function leaseBytes({ unitBytesIn, unitBytesOut }: StageDefinition, units: number): number {
+  return units * (unitBytesIn + unitBytesOut);
 }
 
 /** Units whose payload and result each fit one frame of the donor socket: no lease is larger. */

@@ -13,6 +13,7 @@ export const IDLE_WORDS: Readonly<Record<IdleReason, string>> = {
   group: "the waiting jobs are for private groups that this donor has not joined",
   memory: "the waiting jobs need more memory than this donor gives",
   reliability: "the waiting jobs ask for donors with a longer record of right results",
+  "hands-full": "what this donor holds takes the memory that it gives: there is more as soon as some of it is done",
   "too-slow-for-one-unit": "the waiting jobs' smallest piece would take this device longer than three seconds",
   "rest-in-work": "everything that is left is being computed by other donors",
   "rest-finishes-sooner-without-you": "the little that is left is done sooner by the donors that have it",
@@ -20,6 +21,7 @@ export const IDLE_WORDS: Readonly<Record<IdleReason, string>> = {
 
 /** Reasons that pass by themselves come first: they are the most useful to tell. */
 const ORDER: readonly IdleReason[] = [
+  "hands-full",
   "rest-finishes-sooner-without-you",
   "rest-in-work",
   "too-slow-for-one-unit",
@@ -54,6 +56,7 @@ export function idle(reason: IdleReason, queueMs = 0): Decision {
 
 function recheckAfterMs(reason: IdleReason, queueMs: number): number {
   switch (reason) {
+    case "hands-full":
     case "rest-in-work":
     case "rest-finishes-sooner-without-you":
     case "too-slow-for-one-unit":

@@ -39,7 +39,7 @@ export function createPolicy(): Policy {
       if (overdue) return { kind: "bundle", leases: [overdue], predicted: overdue.predicted, terms: NO_TERMS };
 
       const reasons: IdleReason[] = [];
-      const filled: Filled = { leases: [], p50Ms: 0, p90Ms: 0, units: 0 };
+      const filled: Filled = { leases: [], p50Ms: 0, p90Ms: 0, units: 0, bytes: 0 };
       let terms = fill(rank(candidates, request), request, filled, reasons);
       if (!terms && candidates.length > 0) {
         candidates = shortList(request, forecaster, WIDE);

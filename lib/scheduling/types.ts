@@ -45,8 +45,10 @@ export interface DonorView {
   readonly country: string | null;
   /** Private groups that it joined. */
   readonly groupIds: ReadonlySet<string>;
-  /** What payloads and kernels may still use. */
+  /** What payloads, results and kernels may use together. */
   memoryBytes: number;
+  /** Of that, what the payloads and results of its leases take; the board keeps it. */
+  heldBytes: number;
   /** Digests of artefacts that it has. */
   readonly cached: Set<string>;
   /** A hidden tab is throttled by the browser. */
@@ -308,6 +310,7 @@ export type IdleReason =
   | "group"
   | "memory"
   | "reliability"
+  | "hands-full"
   | "too-slow-for-one-unit"
   | "rest-in-work"
   | "rest-finishes-sooner-without-you";

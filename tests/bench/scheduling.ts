@@ -82,6 +82,7 @@ function choiceMicroseconds(policy: Policy, stages: number): number {
     country: d % 2 === 0 ? "DE" : "US",
     groupIds: new Set(),
     memoryBytes: 5e8,
+    heldBytes: 0,
     cached: new Set(),
     visible: true,
     cpuShare: 1,

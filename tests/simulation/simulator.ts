@@ -264,6 +264,7 @@ class Simulation {
       country: device.country,
       groupIds: new Set(),
       memoryBytes: 512 * 2 ** 20,
+      heldBytes: 0,
       cached: new Set(),
       visible: true,
       cpuShare: 1,

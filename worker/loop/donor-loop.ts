@@ -342,10 +342,9 @@ function startSession(ports: LoopPorts, options: StartOptions, onStopped: () => 
 
   function wish(artefacts: ArtefactSource) {
     const runtimes = (capability?.runtimes ?? []).filter((runtime) => runtime.selfTestPassed);
-    const inHand = table.all().reduce((sum, held) => sum + held.lease.payloadBytes + held.lease.resultBytes, 0);
     return {
       wantMs: tally.totals.microtasksAccepted === 0 ? FIRST_MS : LEASE_LIMITS.microtaskMs,
-      memoryBytes: Math.max(0, payloadMemoryBytes() - inHand),
+      memoryBytes: payloadMemoryBytes(),
       runtimes: runtimes.map(({ runtime }) => runtime),
       cached: artefacts.cached().slice(0, SOCKET_LIMITS.cachedDigests),
     };

@@ -147,6 +147,8 @@ export class Dispatcher {
       events,
       release: (donorId) => this.#release(donorId),
     });
+    events.on("result:accepted", ({ donorId }) => this.#waiters.wakeOne(donorId));
+    events.on("lease:ended", ({ donorId }) => this.#waiters.wakeOne(donorId));
     events.on("bundle:finished", ({ donorId, promisedP90Ms, tookMs }) => {
       const donor = this.#fleet.get(donorId)?.view;
       if (donor) costModel.observeBundle({ donor, promisedP90Ms, tookMs });
@@ -379,7 +381,7 @@ export class Dispatcher {
     const attempt = () => (session.connected ? this.#choose(session, request.wantMs, askedAtMs) : GONE);
     const first = attempt();
     if (!isIdle(first)) return first;
-    return this.#waiters.wait(attempt, first, SOCKET_LIMITS.longPollMs, signal);
+    return this.#waiters.wait(session.id, attempt, first, SOCKET_LIMITS.longPollMs, signal);
   }
 
   /** @throws FluxError for a lease that is not this donor's live one */

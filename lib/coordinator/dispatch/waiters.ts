@@ -2,6 +2,7 @@
  * Lease requests that found no work and wait for it, in the order of their coming. `wake` offers what is there to all of
  * them, some per turn of the event loop, so that two thousand idle donors do not hold up the results of the busy ones.
  */
+import type { DonorId } from "#lib/protocol/ids.ts";
 import type { IdleReason } from "#lib/scheduling/types.ts";
 import type { Clock } from "../clock.ts";
 
@@ -13,6 +14,7 @@ export interface Idle {
 }
 
 interface Waiter<Granted> {
+  readonly donorId: DonorId;
   /** Tries to get work now. */
   readonly attempt: () => Granted | Idle;
   readonly settle: (outcome: Granted | Idle) => void;
@@ -34,7 +36,8 @@ export interface WaitersOptions {
 export class Waiters<Granted extends { readonly kind: string }> {
   readonly #clock: Clock;
   readonly #anyWork: () => boolean;
-  #waiting = new Set<Waiter<Granted>>();
+  readonly #waiting = new Set<Waiter<Granted>>();
+  readonly #byDonor = new Map<DonorId, Set<Waiter<Granted>>>();
   #cancelSweep: (() => void) | undefined;
   #waking = false;
 
@@ -48,14 +51,21 @@ export class Waiters<Granted extends { readonly kind: string }> {
   }
 
   /** Resolves with work, or with the last reason for having none after `maxMs` or when `signal` aborts. */
-  wait(attempt: () => Granted | Idle, first: Idle, maxMs: number, signal: AbortSignal): Promise<Granted | Idle> {
+  wait(
+    donorId: DonorId,
+    attempt: () => Granted | Idle,
+    first: Idle,
+    maxMs: number,
+    signal: AbortSignal,
+  ): Promise<Granted | Idle> {
     if (signal.aborted) return Promise.resolve(first);
     return new Promise((resolve) => {
       const nowMs = this.#clock.nowMs();
       const waiter: Waiter<Granted> = {
+        donorId,
         attempt,
         settle: (outcome) => {
-          this.#waiting.delete(waiter);
+          this.#remove(waiter);
           signal.removeEventListener("abort", abort);
           resolve(outcome);
         },
@@ -66,6 +76,9 @@ export class Waiters<Granted extends { readonly kind: string }> {
       const abort = () => waiter.settle(waiter.last);
       signal.addEventListener("abort", abort, { once: true });
       this.#waiting.add(waiter);
+      const own = this.#byDonor.get(donorId);
+      if (own) own.add(waiter);
+      else this.#byDonor.set(donorId, new Set([waiter]));
       this.#scheduleSweep();
     });
   }
@@ -89,6 +102,16 @@ export class Waiters<Granted extends { readonly kind: string }> {
     this.#clock.after(0, turn);
   }
 
+  /** One of this donor's leases is done: it has room for more. */
+  wakeOne(donorId: DonorId): void {
+    if (!this.#byDonor.has(donorId)) return;
+    // What ended the lease has its own last steps to do first.
+    this.#clock.after(0, () => {
+      if (!this.#anyWork()) return;
+      for (const waiter of [...(this.#byDonor.get(donorId) ?? [])]) this.#offer(waiter);
+    });
+  }
+
   /** Answers everybody with the reason that they had. */
   dismiss(): void {
     for (const waiter of this.#waiting) waiter.settle(waiter.last);
@@ -105,6 +128,13 @@ export class Waiters<Granted extends { readonly kind: string }> {
     }
     waiter.last = outcome;
     waiter.recheckAtMs = this.#clock.nowMs() + outcome.recheckAfterMs;
+  }
+
+  #remove(waiter: Waiter<Granted>): void {
+    this.#waiting.delete(waiter);
+    const own = this.#byDonor.get(waiter.donorId);
+    own?.delete(waiter);
+    if (own?.size === 0) this.#byDonor.delete(waiter.donorId);
   }
 
   #scheduleSweep(): void {

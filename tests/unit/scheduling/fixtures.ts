@@ -20,6 +20,7 @@ export function makeDonor(name: string | number, fields: Partial<DonorView> = {}
     country: "DE",
     groupIds: new Set(),
     memoryBytes: 512 * 2 ** 20,
+    heldBytes: 0,
     cached: new Set(),
     visible: true,
     cpuShare: 1,

@@ -62,6 +62,38 @@ describe("policy: hard filters", () => {
     expect(units).toBeGreaterThan(0);
     expect(units * 50_064).toBeLessThanOrEqual(2 * 2 ** 20);
   });
+
+  it("counts what the donor holds already, and takes it off when it is done, given back or refused", () => {
+    const memoryBytes = 4 * 2 ** 20;
+    const { board, take, choose, stageOf, donors } = world([{ residentBytes: 0 }], [{ memoryBytes }]);
+    const [donor] = donors;
+    const held = Array.from({ length: 100 }, () => take(donor!)).flat();
+    const bytes = held.reduce((sum, { microtask }) => sum + microtask.unitCount * (1024 + 64), 0);
+    expect(donor!.heldBytes).toBe(bytes);
+    expect(bytes).toBeLessThanOrEqual(memoryBytes);
+    expect(stageOf(choose(donor!))).toBe("hands-full");
+    held.forEach((attempt, i) => {
+      if (i % 3 === 0) board.accept(attempt, 10);
+      else if (i % 3 === 1) board.giveBack(attempt);
+      else board.fail(attempt);
+    });
+    expect(donor!.heldBytes).toBe(0);
+    expect(choose(donor!).kind).toBe("bundle");
+  });
+
+  it("waits for room in the donor's memory rather than lease slivers, but not for the last units", () => {
+    const one = 1024 + 64;
+    const { take, choose, stageOf, donors } = world([{ residentBytes: 0 }], [{ memoryBytes: 10_000 * one }], 2_000);
+    const [donor] = donors;
+    const leases = take(donor!);
+    donor!.memoryBytes = donor!.heldBytes + 5 * one;
+    expect(Math.min(...leases.map(({ microtask }) => microtask.unitCount))).toBeGreaterThan(15);
+    expect(stageOf(choose(donor!))).toBe("hands-full");
+
+    const few = world([{ residentBytes: 0 }], [{ memoryBytes: 8 * one, heldBytes: 3 * one }], 1);
+    few.donors[0]!.heldBytes = 3 * one;
+    expect(few.choose(few.donors[0]!).kind).toBe("bundle");
+  });
 });
 
 describe("policy: choice", () => {

@@ -10,7 +10,15 @@ import { createPolicy } from "#lib/scheduling/policy.ts";
 import { freshId } from "#lib/storage/ids.ts";
 import { sampleDonor } from "#tests/contract/samples.ts";
 import { settled } from "../fake-clock.ts";
-import { compareWhole, Harness, type HarnessOptions, rightResult, SIGNALS, services } from "./harness.ts";
+import {
+  BYTES_PER_UNIT,
+  compareWhole,
+  Harness,
+  type HarnessOptions,
+  rightResult,
+  SIGNALS,
+  services,
+} from "./harness.ts";
 
 let harness: Harness;
 afterEach(() => harness.dispose());
@@ -332,6 +340,24 @@ describe("waiting", () => {
     await harness.submit(donors[0]!, first.leases[0]!.attempt, rightResult(first.leases[0]!.attempt.microtask));
     await harness.clock.advance(SOCKET_LIMITS.longPollMs);
     expect(await answers[1]).toMatchObject({ kind: "idle" });
+  });
+
+  it("is over for a donor whose memory was full as soon as one of its results is accepted", async () => {
+    start({ policy: createPolicy() });
+    await harness.open(10_000);
+    const donor = harness.join();
+    // Beside the kernel, room for the payloads and results of a hundred units.
+    const memoryBytes = harness.stage.definition.residentBytes + 100 * 2 * BYTES_PER_UNIT;
+    const answer = await harness.request(donor, 3_000, memoryBytes);
+    if (isIdle(answer)) throw new Error(answer.why);
+    const held = answer.leases.map(({ attempt }) => attempt);
+    expect(held.reduce((sum, { microtask }) => sum + microtask.unitCount, 0)).toBe(100);
+    expect(await harness.request(donor, 3_000, memoryBytes)).toMatchObject({ kind: "idle", reason: "hands-full" });
+
+    const next = harness.waitFor(donor, undefined, memoryBytes);
+    for (const lease of held) await harness.submit(donor, lease, rightResult(lease.microtask));
+    await harness.clock.advance(0);
+    expect(await next).toMatchObject({ kind: "bundle" });
   });
 
   it("gives nothing to a donor that left while it waited", async () => {

@@ -134,12 +134,16 @@ export class Harness {
   }
 
   /** Work now, or the reason for having none. */
-  async request(donor: DonorSession, wantMs = 3_000): Promise<Bundle | Idle> {
-    return this.dispatcher.request(donor, { ...REQUEST, wantMs }, AbortSignal.abort());
+  async request(donor: DonorSession, wantMs = 3_000, memoryBytes = REQUEST.memoryBytes): Promise<Bundle | Idle> {
+    return this.dispatcher.request(donor, { ...REQUEST, wantMs, memoryBytes }, AbortSignal.abort());
   }
 
-  waitFor(donor: DonorSession, signal = new AbortController().signal): Promise<Bundle | Idle> {
-    return this.dispatcher.request(donor, REQUEST, signal);
+  waitFor(
+    donor: DonorSession,
+    signal = new AbortController().signal,
+    memoryBytes = REQUEST.memoryBytes,
+  ): Promise<Bundle | Idle> {
+    return this.dispatcher.request(donor, { ...REQUEST, memoryBytes }, signal);
   }
 
   submit(
