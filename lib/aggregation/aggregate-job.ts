@@ -3,7 +3,7 @@
  * coordinator (in a thread) and at a submitter who keeps the key.
  */
 import type { AggregationReport, Reducer, UsedReducer } from "#lib/protocol/api/aggregation.ts";
-import { type AggregationSet, selectRecords, type Task } from "./aggregation-set.ts";
+import { type AggregationSet, type JobProfile, selectRecords, type Task } from "./aggregation-set.ts";
 import {
   applyFitted,
   type CandidateScore,
@@ -14,6 +14,7 @@ import {
 } from "./choose-reducer.ts";
 import { trustInWords } from "./in-words.ts";
 import { type JobOutputs, joinSets, type Reading, readingOf, readSet, segmentNames } from "./job-outputs.ts";
+import { jobProfile } from "./job-profile.ts";
 import { applyMetaModel } from "./meta-model.ts";
 import { logLosses, meanOf, scoreClassification, standardError } from "./metrics.ts";
 import { seeded, shuffled } from "./random.ts";
@@ -57,6 +58,9 @@ export interface AggregatedJob {
 /** Records that reducers are fitted to and judged on: more would cost minutes and hardly change them. */
 const FIT_RECORDS = 2_000;
 const CHUNK_RECORDS = 4_096;
+/** What is learned without labels settles with some thousand records. */
+const PROFILE_CHUNKS = 16;
+const PROFILE_CHUNK_RECORDS = 256;
 /** Of one job, for the start of later ones. */
 const LESSON_RECORDS = 500;
 const SEED = 1;
@@ -66,13 +70,14 @@ export async function aggregateJob(outputs: JobOutputs, options: JobAggregationO
   const task = options.task ?? guessTask(outputs.width, options.labels);
   const reading = await readingOf(outputs, task);
   const usable = usableLabels(options.labels, outputs.width, task, notes);
-  const known = await readLabelled(outputs, reading, options.labels, usable);
+  const profile = await readProfile(outputs, reading);
+  const known = await readLabelled(outputs, reading, options.labels, usable, profile);
   const decision = decide(outputs, options, known);
   const names = segmentNames(outputs);
   const { fitted } = decision;
   const trust =
     fitted.chosen === "learned" && fitted.model
-      ? trustInWords(fitted.model, known?.set ?? (await firstSet(outputs, reading)), names)
+      ? trustInWords(fitted.model, known?.set ?? (await firstSet(outputs, reading, profile)), names)
       : null;
   return {
     report: {
@@ -92,7 +97,7 @@ export async function aggregateJob(outputs: JobOutputs, options: JobAggregationO
       notes,
     },
     asTheyAre: fitted.chosen === "concat",
-    apply: (start, count) => apply(outputs, reading, fitted, start, count),
+    apply: (start, count) => apply(outputs, reading, profile, fitted, start, count),
     lesson: known && names.length > 1 && known.set.records >= LABELS_MIN ? lessonOf(known) : null,
     trial: known && names.length > 1 && known.set.records >= LABELS_MIN ? trialOf(options.prior, known) : null,
   };
@@ -192,6 +197,7 @@ async function readLabelled(
   reading: Reading,
   labels: Float64Array,
   usable: Int32Array,
+  profile: JobProfile,
 ): Promise<Known | null> {
   const chosen = shuffled(usable.length, seeded(SEED))
     .subarray(0, FIT_RECORDS)
@@ -215,16 +221,28 @@ async function readLabelled(
     targets.push(...found.map((record) => labels[record]!));
     from = to;
   }
-  return targets.length === 0 ? null : { set: joinSets(sets), targets: Float64Array.from(targets) };
+  return targets.length === 0 ? null : { set: { ...joinSets(sets), profile }, targets: Float64Array.from(targets) };
 }
 
-async function firstSet(outputs: JobOutputs, reading: Reading): Promise<AggregationSet> {
-  return (await readSet(outputs, reading, 0, Math.min(1_000, outputs.records))).set;
+/** From records all over the job, labelled or not. */
+async function readProfile(outputs: JobOutputs, reading: Reading): Promise<JobProfile> {
+  const stride = Math.max(PROFILE_CHUNK_RECORDS, Math.ceil(outputs.records / PROFILE_CHUNKS));
+  const sets: AggregationSet[] = [];
+  for (let start = 0; start < outputs.records; start += stride) {
+    const count = Math.min(PROFILE_CHUNK_RECORDS, outputs.records - start);
+    sets.push((await readSet(outputs, reading, start, count)).set);
+  }
+  return jobProfile(joinSets(sets));
+}
+
+async function firstSet(outputs: JobOutputs, reading: Reading, profile: JobProfile): Promise<AggregationSet> {
+  return { ...(await readSet(outputs, reading, 0, Math.min(1_000, outputs.records))).set, profile };
 }
 
 async function apply(
   outputs: JobOutputs,
   reading: Reading,
+  profile: JobProfile,
   fitted: FittedAggregation,
   start: number,
   count: number,
@@ -233,7 +251,7 @@ async function apply(
   const answers = new Float32Array(count * width).fill(Number.NaN);
   const { set, present } = await readSet(outputs, reading, start, count);
   if (set.records === 0) return answers;
-  const reduced = applyFitted(fitted, set);
+  const reduced = applyFitted(fitted, { ...set, profile });
   present.forEach((record, r) => {
     for (let c = 0; c < width; c++) {
       const value = reduced[r * width + c]!;

@@ -28,6 +28,16 @@ export interface AggregationSet {
   readonly coverage: Float64Array;
   /** `[segments]` how it was computed: 0 exact (lanes), 1 float32 on WASM, 2 float32 on WebGPU. */
   readonly precisionClass: Uint8Array;
+  /** Of the whole job that these records are of. Without it all members stand alike, and nothing is known of what they lean to. */
+  readonly profile?: JobProfile | undefined;
+}
+
+/** What a job's outputs say of its members without any label: `jobProfile` in job-profile.ts. */
+export interface JobProfile {
+  /** `[members]` 1: agrees with the others at least as often as it is sure; 0: no more often than by chance. */
+  readonly standing: Float64Array;
+  /** `[classes]` mean probability of each class, members weighted by their standing; empty for regression. */
+  readonly marginal: Float64Array;
 }
 
 /** How raw model outputs become log-probabilities. */
@@ -157,5 +167,6 @@ export function selectRecords(set: AggregationSet, chosen: ArrayLike<number>): A
     position: gatherRows(set.position, segments, 2),
     coverage: Float64Array.from(segments, (s) => set.coverage[s]!),
     precisionClass: Uint8Array.from(segments, (s) => set.precisionClass[s]!),
+    profile: set.profile,
   };
 }

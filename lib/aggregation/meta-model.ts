@@ -6,9 +6,11 @@
  *     a        = softmax(score)
  *     u_c      = λ·Σ a_i·log p_ic + (1−λ)·log Σ a_i·p_ic        logarithmic and linear opinion pools, mixed
  *     v_c      = Σ_i Σ_k p_ik·evidence[member_i][k][c]           what a member's "k" says about class c, beyond what it claims
- *     log p_c  = log softmax(τ·u + bias + v)_c
+ *     log p_c  = log softmax(τ·u + β·lean + bias + v)_c
  *
- * With even weights, λ = 0, τ = 1, no bias and no evidence this is the mean: the learned reducer contains the simple one. It does
+ * `lean` (job-profile.ts) is how far the members together lean away from a class; β says how far to lean back.
+ *
+ * With even weights, λ = 0, τ = 1, β = 0, no bias and no evidence this is the mean: the learned reducer contains the simple one. It does
  * not depend on the order of segments, and nothing in the shared part depends on the number of classes, so that part transfers
  * between jobs; trust, bias and evidence are the job's own. Evidence is what repairs a member whose classes are numbered
  * differently, or a tile that takes every 9 for a 4. Regression: y_c = Σ a_i·v_ic + bias_c.
@@ -28,10 +30,11 @@ export function layoutOf(members: number, classes: number) {
   const w2 = b1 + HIDDEN;
   const mix = w2 + HIDDEN;
   const logTau = mix + 1;
-  const trust = logTau + 1;
+  const balance = logTau + 1;
+  const trust = balance + 1;
   const bias = trust + members;
   const evidence = bias + classes;
-  return { w1, b1, w2, mix, logTau, trust, bias, evidence, total: evidence + evidenceSize(members, classes) };
+  return { w1, b1, w2, mix, logTau, balance, trust, bias, evidence, total: evidence + evidenceSize(members, classes) };
 }
 
 /** More than this and no number of labels would fill it: very many classes or positions go without. */
@@ -46,7 +49,7 @@ function evidenceSize(members: number, classes: number): number {
 /** Probabilities below it move nothing that could be seen; skipping them halves the work. */
 const LEAST_EVIDENCE = 1e-3;
 
-/** Parameters that transfer between jobs: the scorer, λ and τ. */
+/** Parameters that transfer between jobs: the scorer, λ, τ and β. */
 export const SHARED_PARAMETERS = layoutOf(0, 0).trust;
 
 export interface MetaModel {
@@ -55,6 +58,8 @@ export interface MetaModel {
   readonly classes: number;
   /** Flat, as `layoutOf` says. */
   readonly parameters: Float64Array;
+  /** `[classes]` of this job and the labels that the model was fitted to; all 0 where nothing is known. */
+  readonly lean: Float64Array;
 }
 
 /** A set with what every pass over it needs, computed once: an exponential per output and step was half of training. */
@@ -189,7 +194,7 @@ function forward(model: MetaModel, prepared: PreparedSet, record: number, scratc
   const tau = Math.exp(parameters[at.logTau]!);
   for (let c = 0; c < classes; c++) {
     pooled[c] = lambda * geometric[c]! + (1 - lambda) * Math.log(arithmetic[c]!);
-    answer[c] = tau * pooled[c]! + parameters[at.bias + c]!;
+    answer[c] = tau * pooled[c]! + parameters[at.balance]! * model.lean[c]! + parameters[at.bias + c]!;
   }
   if (at.total > at.evidence) {
     for (let i = 0; i < count; i++) {
@@ -252,6 +257,7 @@ function backward(
     gradient[at.bias + c]! += d;
     if (classification) {
       gradient[at.logTau]! += d * tau * pooled[c]!;
+      gradient[at.balance]! += d * model.lean[c]!;
       gradient[at.mix]! += d * tau * (geometric[c]! - Math.log(arithmetic[c]!)) * lambda * (1 - lambda);
     }
   }

@@ -3,6 +3,7 @@
  * on one job can be used on the next.
  */
 import { type AggregationSet, logSumExp } from "./aggregation-set.ts";
+import { LEAST_STANDING } from "./job-profile.ts";
 import { argmax } from "./simple-reducers.ts";
 
 export const SEGMENT_FEATURES = [
@@ -16,6 +17,7 @@ export const SEGMENT_FEATURES = [
   "divergence from the segments' mean",
   "agrees with the segments' mean",
   "computed in float32",
+  "agreement over the whole job",
 ] as const;
 
 export const FEATURE_COUNT = SEGMENT_FEATURES.length;
@@ -36,8 +38,17 @@ export function segmentFeatures(set: AggregationSet): Float64Array {
       const across = set.position[s * 2]!;
       const down = set.position[s * 2 + 1]!;
       const certainty = set.task === "regression" ? distance(row, mean, spread) : certaintyOf(row, mean);
+      const float32 = set.precisionClass[s] === 0 ? 0 : 1;
       features.set(
-        [across, down, Math.hypot(across, down), set.coverage[s]!, ...certainty, set.precisionClass[s] === 0 ? 0 : 1],
+        [
+          across,
+          down,
+          Math.hypot(across, down),
+          set.coverage[s]!,
+          ...certainty,
+          float32,
+          Math.log(weightOf(set, s)) / 2,
+        ],
         s * FEATURE_COUNT,
       );
     }
@@ -45,14 +56,21 @@ export function segmentFeatures(set: AggregationSet): Float64Array {
   return features;
 }
 
+/** A segment counts in its record's mean as far as its member keeps its word. */
+function weightOf(set: AggregationSet, segment: number): number {
+  return set.profile ? Math.min(1, set.profile.standing[set.member[segment]!]! + LEAST_STANDING) : 1;
+}
+
 /** Writes the segments' mean (log of mean probability, or mean value) into `mean`; returns the spread (regression). */
 function meanOfSegments(set: AggregationSet, first: number, last: number, mean: Float64Array): number {
   const count = last - first;
+  let total = 0;
+  for (let s = first; s < last; s++) total += weightOf(set, s);
   let squares = 0;
   for (let c = 0; c < set.classes; c++) {
     const values = Array.from({ length: count }, (_, i) => set.outputs[(first + i) * set.classes + c]!);
     if (set.task === "classification") {
-      mean[c] = logSumExp(values) - Math.log(count);
+      mean[c] = logSumExp(values.map((value, i) => value + Math.log(weightOf(set, first + i)))) - Math.log(total);
     } else {
       const average = values.reduce((sum, value) => sum + value, 0) / count;
       mean[c] = average;

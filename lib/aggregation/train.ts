@@ -3,6 +3,7 @@
  * penalties that pull the shared part to its prior and the job's own part to zero.
  */
 import type { AggregationSet } from "./aggregation-set.ts";
+import { leanOf } from "./job-profile.ts";
 import {
   HIDDEN,
   layoutOf,
@@ -27,8 +28,6 @@ export interface TrainOptions {
   readonly prior: Prior;
   /** Of loss and gradient, at most. @default 60 */
   readonly evaluations?: number;
-  /** Where to begin, when something close was fitted already; pulls stay towards the prior. */
-  readonly from?: MetaModel;
   readonly penalties?: Penalties;
 }
 
@@ -36,8 +35,8 @@ export interface TrainOptions {
 export interface Penalties {
   /** Scorer and pool, to the prior. */
   readonly shared: number;
-  /** Temperature, to the prior. */
-  readonly temperature: number;
+  /** Temperature and balance, to the prior. */
+  readonly calibration: number;
   readonly trust: number;
   readonly bias: number;
   readonly evidence: number;
@@ -45,7 +44,7 @@ export interface Penalties {
 
 export const USUAL_PENALTIES: Penalties = {
   shared: 0.5,
-  temperature: 0.5,
+  calibration: 0.5,
   trust: 0.25,
   bias: 2,
   evidence: Number.POSITIVE_INFINITY,
@@ -66,7 +65,8 @@ export function freshPrior(seed = 1): Prior {
 export function modelFromPrior(prior: Prior, set: Pick<AggregationSet, "task" | "members" | "classes">): MetaModel {
   const parameters = new Float64Array(layoutOf(set.members, set.classes).total);
   parameters.set(prior.shared);
-  return { task: set.task, members: set.members, classes: set.classes, parameters };
+  const lean = new Float64Array(set.classes);
+  return { task: set.task, members: set.members, classes: set.classes, parameters, lean };
 }
 
 /**
@@ -78,17 +78,19 @@ export function trainMetaModel(set: AggregationSet, targets: ArrayLike<number>, 
   const data = scaled?.set ?? set;
   const goal = scaled?.targets ?? targets;
 
-  const model = modelFromPrior(options.prior, data);
+  const untrained = modelFromPrior(options.prior, data);
+  const known = set.task === "classification" && set.profile;
+  const model = known ? { ...untrained, lean: leanOf(known.marginal, targets) } : untrained;
   const at = layoutOf(data.members, data.classes);
   const start = model.parameters.slice();
   const penaltyOf = start.map((_, i) => {
     if (i >= at.evidence) return penalties.evidence;
     if (i >= at.bias) return penalties.bias;
     if (i >= at.trust) return penalties.trust;
-    return i === at.logTau ? penalties.temperature : penalties.shared;
+    return i === at.logTau || i === at.balance ? penalties.calibration : penalties.shared;
   });
   const free = Int32Array.from(start.keys()).filter((i) => penaltyOf[i] !== Number.POSITIVE_INFINITY);
-  const x = Float64Array.from(free, (i) => (options.from ?? model).parameters[i]!);
+  const x = Float64Array.from(free, (i) => model.parameters[i]!);
   const prepared = prepareSet(data);
   const scratch = scratchFor(data);
   const whole = new Float64Array(start.length);

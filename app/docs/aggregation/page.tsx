@@ -17,15 +17,16 @@ const Measured = z.object({
     z.object({
       task: z.string(),
       records: z.number(),
-      gain: z.object({ mean: z.number(), error: z.number() }),
       chosen: z.string(),
       rows: z.array(
         z.object({
           reducer: z.string(),
           accuracy: z.number(),
           accuracyInterval: z.tuple([z.number(), z.number()]),
+          gain: z.object({ mean: z.number(), error: z.number() }),
           logLoss: z.number(),
           calibrationError: z.number(),
+          calibrationFloor: z.number(),
         }),
       ),
     }),
@@ -77,10 +78,13 @@ export default async function Aggregation() {
 
       <h2 className="mt-10 text-[1.5rem]">The learned reducer</h2>
       <p className="mt-2 text-ink-2">
-        A small network scores every segment by where it lies, how sure it is and how far it is from the others. The
-        scores weigh the segments; a temperature and a bias correct the stated certainty; and for every member it learns
-        what its “4” says about each class, which repairs members whose classes are numbered differently. It is fitted
-        to labelled records: a label column of the dataset, or feedback.
+        A small network scores every segment by where it lies, how sure it is, how far it is from the others, and how
+        often its member agrees with the others over the whole job, measured against how sure it claims to be: that
+        finds broken members without a label. The scores weigh the segments; a temperature and a bias correct the stated
+        certainty; classes that all members together name too often are named less; and for every member it learns what
+        its “4” says about each class, which repairs members whose classes are numbered differently. It is fitted to
+        labelled records: a label column of the dataset, or feedback. The fewer labels there are, the less it may move
+        away from what earlier jobs taught.
       </p>
       <p className="mt-2 text-ink-2">
         It is used only if, on records that it was not fitted to, its loss is lower than the best simple reducer’s by
@@ -109,10 +113,11 @@ export default async function Aggregation() {
       <h2 className="mt-10 text-[1.5rem]">Across jobs</h2>
       <p className="mt-2 text-ink-2">
         A start of the scoring network is learned over this server’s earlier jobs (Reptile). A fit tries it beside a
-        fresh start and takes the one that does better on records it was not fitted to; the report names it. Kept for
-        that are log-probabilities and right classes of up to 500 labelled records a job, no records and no ids.{" "}
-        <Code>{'"contribute": false'}</Code> keeps a job out, and jobs whose key is yours are never in. Without labels,
-        a start is used only if it beat the mean on earlier jobs that it had not seen.
+        fresh start, and leaves it where the fresh one does better on records it was not fitted to, by more than one
+        standard error; the report names it. Kept for that are log-probabilities and right classes of up to 500 labelled
+        records a job, no records and no ids. <Code>{'"contribute": false'}</Code> keeps a job out, and jobs whose key
+        is yours are never in. Without labels, a start is used only if it beat the mean on earlier jobs that it had not
+        seen.
       </p>
 
       <h2 className="mt-10 text-[1.5rem]">Measured</h2>
@@ -129,13 +134,14 @@ function Tables({ measured }: { measured: Measured }) {
   return (
     <>
       <p className="mt-2 text-ink-2">
-        Real handwritten digits (MNIST) and generated signals, {formatCount(measured.labels)} labels, fitted from
-        scratch, judged on all other records. a: four overlapping 16 × 16 tiles of each digit, one small network for
-        all. b: seven small networks, each trained on 300 digits for five epochs. c: the same with two broken: one reads
-        pixels that are 1 too bright (its normalisation was forgotten), one reads the negative. d: seven windows of a
-        signal. Two rows more show other ways to break two members (6 pixels to the right and negative; classes numbered
-        one too high and probabilities reversed), which hurt the mean less, so that there is less to gain. What was
-        tuned was tuned on other digits and other networks.
+        Real handwritten digits (MNIST) and generated signals, {formatCount(measured.labels)} labels, judged on all
+        other records. a: four overlapping 16 × 16 tiles of each digit, one small network for all. b: seven small
+        networks, each trained on 300 digits for five epochs. c: the same with two broken: one reads pixels that are 1
+        too bright (its normalisation was forgotten), one reads the negative. d: seven windows of a signal. Two rows
+        more show other ways to break two members (6 pixels to the right and negative; classes numbered one too high and
+        probabilities reversed), which hurt the mean less, so that there is less to gain. What was tuned was tuned on
+        other digits and other networks; so were the earlier jobs, fourteen of them. “Off in certainty” is the expected
+        calibration error over 15 bins; perfectly calibrated answers would show the next column’s, by chance alone.
       </p>
       <ManyLabels measured={measured} />
       <h3 className="mt-8 text-[1.15rem]">Few labels</h3>
@@ -158,22 +164,24 @@ function ManyLabels({ measured }: { measured: Measured }) {
         <Th numeric>95 % interval</Th>
         <Th numeric>Log loss</Th>
         <Th numeric>Off in certainty</Th>
+        <Th numeric>of that chance</Th>
         <Th numeric>Over the mean, points</Th>
       </Head>
       <tbody>
-        {measured.withManyLabels.flatMap(({ task, gain, rows }) =>
-          rows.map(({ reducer, accuracy, accuracyInterval: [low, high], logLoss, calibrationError }) => (
-            <Tr key={`${task} ${reducer}`} className={reducer === "learned" ? "bg-accent-wash" : ""}>
+        {measured.withManyLabels.flatMap(({ task, rows }) =>
+          rows.map(({ reducer, accuracy, accuracyInterval: [low, high], gain, logLoss, ...certainty }) => (
+            <Tr key={`${task} ${reducer}`} className={reducer.startsWith("learned") ? "bg-accent-wash" : ""}>
               <Td className="whitespace-nowrap">{reducer === "mean" ? task : ""}</Td>
-              <Td>{reducer}</Td>
+              <Td className="whitespace-nowrap">{reducer}</Td>
               <Td numeric>{formatPercent(accuracy, 2)}</Td>
               <Td numeric>
                 {(100 * low).toFixed(1)}–{(100 * high).toFixed(1)}
               </Td>
               <Td numeric>{logLoss.toFixed(3)}</Td>
-              <Td numeric>{calibrationError.toFixed(3)}</Td>
+              <Td numeric>{certainty.calibrationError.toFixed(3)}</Td>
+              <Td numeric>{certainty.calibrationFloor.toFixed(3)}</Td>
               <Td numeric>
-                {reducer === "learned" ? `${signed(100 * gain.mean)} ± ${(196 * gain.error).toFixed(2)}` : ""}
+                {reducer === "mean" ? "" : `${signed(100 * gain.mean)} ± ${(196 * gain.error).toFixed(2)}`}
               </Td>
             </Tr>
           )),

@@ -24,6 +24,7 @@ const LessonSchema = z.object({
     position: floats,
     coverage: floats,
     precisionClass: z.instanceof(Uint8Array),
+    profile: z.object({ standing: floats, marginal: floats }).optional(),
   }),
   targets: floats,
 });

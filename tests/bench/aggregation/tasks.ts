@@ -3,6 +3,7 @@
  * that a network was trained on is ever aggregated in the same task.
  */
 import { type AggregationSet, fromMembers, type MemberOutputs } from "#lib/aggregation/aggregation-set.ts";
+import { withOwnProfile } from "#lib/aggregation/job-profile.ts";
 import { normal, type Random, seeded, shuffled } from "#lib/aggregation/random.ts";
 import { CLASSES, type Classifier, cutTiles, type Digits, SIDE, trainClassifier } from "./digits.ts";
 
@@ -151,7 +152,7 @@ export async function windowTask(name: string, records: number, seed: number): P
     for (let r = 0; r < records; r++) three.set(answers.subarray(r * CLASSES, r * CLASSES + classes), r * classes);
     return { outputs: three, position: [(start + window / 2) / (length / 2) - 1, 0], coverage: window / length };
   });
-  return { name, set: fromMembers(members, records, classes, "probabilities"), labels };
+  return { name, set: withOwnProfile(fromMembers(members, records, classes, "probabilities")), labels };
 }
 
 function wave(label: number, t: number, phase: number): number {
@@ -162,7 +163,7 @@ function wave(label: number, t: number, phase: number): number {
 function taskOf(name: string, digits: Digits, { from, to }: Range, members: readonly MemberOutputs[]): AggregationTask {
   return {
     name,
-    set: fromMembers(members, to - from, CLASSES, "probabilities"),
+    set: withOwnProfile(fromMembers(members, to - from, CLASSES, "probabilities")),
     labels: digits.labels.slice(from, to),
   };
 }

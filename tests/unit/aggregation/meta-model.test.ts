@@ -22,7 +22,8 @@ function randomModel(set: AggregationSet, seed: number): MetaModel {
   const random = seeded(seed);
   const { total } = layoutOf(set.members, set.classes);
   const parameters = Float64Array.from({ length: total }, () => 0.5 * normal(random));
-  return { task: set.task, members: set.members, classes: set.classes, parameters };
+  const lean = Float64Array.from({ length: set.classes }, () => normal(random));
+  return { task: set.task, members: set.members, classes: set.classes, parameters, lean };
 }
 
 describe("meta-model", () => {
@@ -34,7 +35,10 @@ describe("meta-model", () => {
     const { set } = generateSet(50, 4, [{ skill: 1 }, { skill: 2 }, { skill: 0 }], 3);
     const parameters = new Float64Array(layoutOf(3, 4).total);
     parameters[layoutOf(3, 4).mix] = -40;
-    const { outputs } = applyMetaModel({ task: "classification", members: 3, classes: 4, parameters }, set);
+    const { outputs } = applyMetaModel(
+      { task: "classification", members: 3, classes: 4, parameters, lean: new Float64Array(4) },
+      set,
+    );
     const mean = reduceSimple(set, "mean");
     for (let i = 0; i < mean.length; i++) expect(outputs[i]).toBeCloseTo(mean[i]!, 9);
   });
@@ -102,7 +106,7 @@ describe("meta-model", () => {
 
     const [tfLoss, tfGradient] = tf.tidy(() => {
       const { value, grads } = tf.valueAndGrads((theta: tf.Tensor) =>
-        lossWithTfjs(theta, set, prepared.features, labels),
+        lossWithTfjs(theta, set, prepared.features, labels, model.lean),
       )([tf.tensor1d(Float32Array.from(model.parameters))]);
       return [value.dataSync()[0]!, grads[0]!.dataSync()];
     });
@@ -137,7 +141,13 @@ describe("meta-model", () => {
 });
 
 /** The same model written with tfjs operators, for equal segment counts. */
-function lossWithTfjs(theta: tf.Tensor, set: AggregationSet, features: Float64Array, labels: Float64Array): tf.Scalar {
+function lossWithTfjs(
+  theta: tf.Tensor,
+  set: AggregationSet,
+  features: Float64Array,
+  labels: Float64Array,
+  lean: Float64Array,
+): tf.Scalar {
   const at = layoutOf(set.members, set.classes);
   const perRecord = set.member.length / set.records;
   const part = (start: number, shape: number[]) =>
@@ -163,6 +173,7 @@ function lossWithTfjs(theta: tf.Tensor, set: AggregationSet, features: Float64Ar
   );
   const evidence = tf.sum(tf.reshape(tf.matMul(rows, maps), [set.records, perRecord, classes]), 1);
   const calibrated = tf.add(tf.mul(tf.exp(part(at.logTau, [1])), pooled), part(at.bias, [classes]));
-  const answer = tf.logSoftmax(tf.add(calibrated, evidence));
+  const balanced = tf.mul(part(at.balance, [1]), tf.tensor1d(Float32Array.from(lean)));
+  const answer = tf.logSoftmax(tf.addN([calibrated, evidence, tf.broadcastTo(balanced, calibrated.shape)]));
   return tf.neg(tf.mean(tf.sum(tf.mul(oneHot(labels, set.classes), answer), 1)));
 }
