@@ -49,9 +49,8 @@ describe("client and coordinator that are killed in the middle of a sealed job",
     expect((await client.job(job)).counts.units_accepted).toBe(0);
     const second = startFlux(home, ["resume", job, "-o", "out.jsonl"]);
 
-    // Uploading: a batch is begun, and not complete.
-    const objects = join(data, "objects", "named", "encrypted", job);
-    await until(() => existsSync(objects) && readdirSync(objects).some((name) => name.startsWith("upload")));
+    // Uploading: the first batch's seed is written down before its first byte is taken, and stays.
+    await until(() => usedSeeds(data).length > 0);
     server = await killAndRestart(server, data, port);
 
     // Dispatching: some lanes have results, others not.

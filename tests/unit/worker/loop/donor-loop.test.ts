@@ -240,6 +240,30 @@ test("a signal pauses and its end resumes, but not past the visitor's own pause"
   expect(harness.views.at(-1)?.phase).toBe("running");
 });
 
+test("what the page knows of the person and their day stays in the browser", async () => {
+  harness = createHarness(coordinator, echo);
+  const hours = { fromHour: 9, toHour: 17 };
+  harness.start({ settings: { ...DEFAULT_SETTINGS, onlyWhenIdle: true, hours } });
+  const seen = { ...SIGNALS, minuteOfDay: 60 * 12 + 34, mainThreadLagMs: 17 };
+  harness.loop.handle({ kind: "signals", signals: { ...seen, personAway: true } });
+  await harness.view(({ phase }) => phase === "running");
+  harness.loop.handle({ kind: "signals", signals: { ...seen, personAway: false } });
+  expect((await harness.view(({ phase }) => phase === "paused")).pausedBecause).toBe("in-use");
+  harness.loop.handle({ kind: "signals", signals: { ...seen, personAway: true, minuteOfDay: 60 * 23 + 45 } });
+  await harness.view(({ pausedBecause }) => pausedBecause === "hours");
+  coordinator.offer(bundleOf(1));
+  harness.loop.handle({ kind: "signals", signals: { ...seen, personAway: true } });
+  await harness.view(({ totals }) => totals.microtasksAccepted === 1);
+
+  const told = JSON.stringify(coordinator.told);
+  // What is meant for the coordinator is among it: what is looked at is really what was sent.
+  expect(told).toContain('"visible":true');
+  expect(told).toContain("memoryBytes");
+  for (const secret of ["personAway", "minuteOfDay", "onlyWhenIdle", "fromHour", "toHour"]) {
+    expect(told).not.toContain(secret);
+  }
+});
+
 test("a revoked lease is dropped, whether it waits or computes, without a return", async () => {
   const bundle = bundleOf(2, { predictedMs: 3_000 });
   coordinator.offer(bundle);
