@@ -22,7 +22,8 @@ import { Digest, makeId } from "#lib/protocol/ids.ts";
 import type { Artefact, StageSpec } from "#lib/protocol/stage.ts";
 
 export type Told = {
-  [Name in DonorRequestName]: { name: Name; request: DonorRequest<Name>; buffer: Uint8Array };
+  /** `sent`: as it came, with what the schema would drop. */
+  [Name in DonorRequestName]: { name: Name; request: DonorRequest<Name>; sent: unknown; buffer: Uint8Array };
 }[DonorRequestName];
 
 export interface Bundle {
@@ -83,7 +84,7 @@ export async function startFakeCoordinator({ serve }: FakeOptions = {}): Promise
     socket.on(name as string, (body: unknown, buffer: Uint8Array, acknowledge: (a: unknown, b: Uint8Array) => void) => {
       // What the donor says has to fit the schema: a test that sends something else must fail.
       const request = DONOR_REQUESTS[name].request.parse(body);
-      const entry = { name, request, buffer: new Uint8Array(buffer) } as Told;
+      const entry = { name, request, sent: body, buffer: new Uint8Array(buffer) } as Told;
       told.push(entry);
       for (const wake of [...waiting]) wake();
       const refused = refusal(entry);

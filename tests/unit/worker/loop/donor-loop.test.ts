@@ -255,7 +255,7 @@ test("what the page knows of the person and their day stays in the browser", asy
   harness.loop.handle({ kind: "signals", signals: { ...seen, personAway: true } });
   await harness.view(({ totals }) => totals.microtasksAccepted === 1);
 
-  const told = JSON.stringify(coordinator.told);
+  const told = JSON.stringify(coordinator.told.map(({ sent }) => sent));
   // What is meant for the coordinator is among it: what is looked at is really what was sent.
   expect(told).toContain('"visible":true');
   expect(told).toContain("memoryBytes");
