@@ -2,6 +2,7 @@
 /** Model → data → who may see it → plan → submit, on one page. */
 import { type ReactNode, useEffect, useRef } from "react";
 import { digitsCsv } from "#lib/client/demo/sample-data.ts";
+import type { GroupResource } from "#lib/protocol/api/partners.ts";
 import type { DatasetResource, ModelResource } from "#lib/protocol/api/uploads.ts";
 import { PlanFacts } from "../job/plan-facts.tsx";
 import { Button } from "../ui/button.tsx";
@@ -14,6 +15,7 @@ import { NO_CHOICES } from "./choices.ts";
 import { DatasetFacts } from "./dataset-facts.tsx";
 import { DropFile } from "./drop-file.tsx";
 import { ModelFacts } from "./model-facts.tsx";
+import { MoreOptions } from "./more-options.tsx";
 import { PrivacyChoice } from "./privacy-choice.tsx";
 import { Step } from "./step.tsx";
 import { type Asked, useNewJob } from "./use-new-job.ts";
@@ -21,13 +23,14 @@ import { type Asked, useNewJob } from "./use-new-job.ts";
 interface NewJobProps {
   readonly models: readonly ModelResource[];
   readonly datasets: readonly DatasetResource[];
+  readonly groups: readonly GroupResource[];
   /** From links: what to begin with. */
   readonly begin: { readonly model: string | null; readonly dataset: string | null; readonly sample: boolean };
 }
 
 const SAMPLE = { model: "/demo/digits-square.onnx", records: 256 };
 
-export function NewJob({ models, datasets, begin }: NewJobProps) {
+export function NewJob({ models, datasets, groups, begin }: NewJobProps) {
   const job = useNewJob();
   useBegin(job, { models, datasets, begin });
   const { model, data, plan } = job;
@@ -96,6 +99,7 @@ export function NewJob({ models, datasets, begin }: NewJobProps) {
       <Step number={3} title="Who may see the data" state={modelReady ? (job.mode ? "done" : "open") : "waiting"}>
         <PrivacyChoice chosen={job.mode} impossible={job.impossible} onChoose={job.changeMode} />
       </Step>
+      {modelReady ? <MoreOptions job={job} models={models} groups={groups} /> : null}
       <Step number={4} title="Plan" state={plan.phase === "none" ? "waiting" : "open"}>
         <State asked={plan} title="This cannot be computed as it is" />
         {plan.phase === "ready" ? (
@@ -128,7 +132,10 @@ export function NewJob({ models, datasets, begin }: NewJobProps) {
 }
 
 /** Takes what a link named, once. */
-function useBegin(job: ReturnType<typeof useNewJob>, { models, datasets, begin }: NewJobProps): void {
+function useBegin(
+  job: ReturnType<typeof useNewJob>,
+  { models, datasets, begin }: Pick<NewJobProps, "models" | "datasets" | "begin">,
+): void {
   const model = useRef<"todo" | "done">("todo");
   const data = useRef<"todo" | "done">("todo");
   const modelReady = job.model.phase === "ready";

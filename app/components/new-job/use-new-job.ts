@@ -9,12 +9,13 @@ import type { LocallyPlanned } from "#lib/client/custody/browser/custody.ts";
 import type { Plan } from "#lib/protocol/api/jobs.ts";
 import type { DatasetResource, ModelResource } from "#lib/protocol/api/uploads.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
-import type { FileId } from "#lib/protocol/ids.ts";
 import { formatBytes } from "../../format.ts";
 import { errorText, fluxClient } from "../client.ts";
 import { custody, restartCustody, startRun } from "../custody/session.ts";
 import { type DataChoices, datasetRequest, ingestSettings, NO_CHOICES } from "./choices.ts";
 import { type DatasetView, guessRoles, viewOfDescription } from "./dataset-view.ts";
+import { type Extras, NO_EXTRAS, readExtras } from "./extras.ts";
+import { type Besides, bestMode, type Data, impossibleModes, type Member, NO_DATA } from "./modes.ts";
 import type { Mode } from "./privacy-choice.tsx";
 
 /** Something that is asked of somebody: not yet, being answered, here, or refused with a reason. */
@@ -24,13 +25,6 @@ export type Asked<Thing> =
   | { readonly phase: "ready"; readonly thing: Thing }
   | { readonly phase: "refused"; readonly why: string; readonly textColumns: readonly string[] };
 
-/** Where the records are: a file of this machine (perhaps uploaded too), or a dataset from before. */
-interface Data {
-  readonly file: File | null;
-  readonly fileId: FileId | null;
-  readonly dataset: DatasetResource | null;
-}
-
 export interface ReadyPlan {
   readonly plan: Plan;
   /** In words, where it is less faithful than wanted. */
@@ -38,7 +32,8 @@ export interface ReadyPlan {
 }
 
 const NONE = { phase: "none" } as const;
-const NO_DATA: Data = { file: null, fileId: null, dataset: null };
+
+export type NewJobFlow = ReturnType<typeof useNewJob>;
 
 export function useNewJob() {
   const router = useRouter();
@@ -50,8 +45,13 @@ export function useNewJob() {
   const [acceptFidelity, setAcceptFidelity] = useState(false);
   const [submitting, setSubmitting] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
+  const [members, setMembers] = useState<readonly Member[]>([]);
+  const [memberProblem, setMemberProblem] = useState<string | null>(null);
+  const [extras, setExtras] = useState<Extras>(NO_EXTRAS);
   const modelFile = useRef<File | null>(null);
   const source = useRef<Data>(NO_DATA);
+  /** What the newest question is asked with; the states above are what is shown. */
+  const besides = useRef<Besides>({ members: [], extras: NO_EXTRAS });
   const planned = useRef<LocallyPlanned | null>(null);
   /** Counts questions; only the newest one's answers are shown. */
   const question = useRef(0);
@@ -97,15 +97,62 @@ export function useNewJob() {
 
   function takeModel(known: ModelResource) {
     setModel({ phase: "ready", thing: known });
-    const next = bestMode(known, modelFile.current !== null, source.current);
+    const next = bestMode(known, modelFile.current !== null, source.current, besides.current);
     setMode(next);
     if (source.current !== NO_DATA) void prepare(known, next, NO_CHOICES);
+  }
+
+  async function takeMemberFile(file: File) {
+    setMemberProblem(null);
+    try {
+      const client = fluxClient();
+      const uploaded = await client.uploadFile(file, file.name, "model");
+      await changeBesides({ members: withMember({ model: await client.createModel({ file_id: uploaded.id }), file }) });
+    } catch (error) {
+      setMemberProblem(errorText(error));
+    }
+  }
+
+  function takeEarlierMember(known: ModelResource) {
+    void changeBesides({ members: withMember({ model: known, file: null }) });
+  }
+
+  function dropMember(id: ModelResource["id"]) {
+    void changeBesides({ members: besides.current.members.filter(({ model: other }) => other.id !== id) });
+  }
+
+  function withMember(member: Member): readonly Member[] {
+    return [...besides.current.members.filter(({ model: other }) => other.id !== member.model.id), member];
+  }
+
+  async function changeExtras(next: Extras) {
+    await changeBesides({ extras: next });
+  }
+
+  /** Plans anew; a mode that this makes impossible gives way to the next one. */
+  async function changeBesides(change: Partial<Besides>) {
+    besides.current = { ...besides.current, ...change };
+    setMembers(besides.current.members);
+    setExtras(besides.current.extras);
+    if (model.phase !== "ready") return;
+    const modelHere = modelFile.current !== null;
+    const impossible = impossibleModes(model.thing, modelHere, source.current, besides.current);
+    const stays = mode !== null && impossible[mode] === null;
+    const next = stays ? mode : bestMode(model.thing, modelHere, source.current, besides.current);
+    setMode(next);
+    if (source.current !== NO_DATA) await prepare(model.thing, next, choices);
+  }
+
+  function options() {
+    const read = readExtras(besides.current.extras);
+    if (!read.ok) throw new Error("only what can be read is taken");
+    return read.options;
   }
 
   async function takeDataFile(file: File, start: DataChoices = NO_CHOICES) {
     if (model.phase !== "ready") return;
     source.current = { file, fileId: null, dataset: null };
-    const next = bestMode(model.thing, modelFile.current !== null, source.current);
+    const next = bestMode(model.thing, modelFile.current !== null, source.current, besides.current);
     setMode(next);
     await prepare(model.thing, next, start);
   }
@@ -113,7 +160,7 @@ export function useNewJob() {
   async function takeEarlierData(dataset: DatasetResource) {
     if (model.phase !== "ready") return;
     source.current = { file: null, fileId: dataset.file_id, dataset };
-    const next = bestMode(model.thing, modelFile.current !== null, source.current);
+    const next = bestMode(model.thing, modelFile.current !== null, source.current, besides.current);
     setMode(next);
     await prepare(model.thing, next, NO_CHOICES);
   }
@@ -157,11 +204,14 @@ export function useNewJob() {
     try {
       const holder = await restartCustody();
       const request = {
-        models: [{ name: own.name, content: own }],
-        modelIds: [known.id],
+        models: [own, ...besides.current.members.flatMap(({ file: other }) => other ?? [])].map((content) => ({
+          name: content.name,
+          content,
+        })),
+        modelIds: [known, ...besides.current.members.map(({ model: other }) => other)].map(({ id }) => id),
         dataset: { name: file.name, content: file },
         ingest: ingestSettings(chosen),
-        options: {},
+        options: options(),
       };
       const local = await holder.plan(request, ({ description }) => {
         if (!current()) return;
@@ -216,11 +266,17 @@ export function useNewJob() {
     );
     try {
       const privacy = wanted === "public" ? "public" : "encrypted";
-      const { plan } = await client.planJob({ model: known.id, dataset: dataset.id, privacy });
+      const { plan } = await client.planJob({ ...jobOf(known, dataset), privacy });
       if (current()) setPlan({ phase: "ready", thing: { plan, refusal: refusalOf(plan) } });
     } catch (error) {
       if (current()) setPlan(refused(error));
     }
+  }
+
+  function jobOf(known: ModelResource, dataset: DatasetResource) {
+    const more = besides.current.members.map(({ model: other }) => other.id);
+    const which = more.length === 0 ? { model: known.id } : { models: [known.id, ...more] };
+    return { ...which, dataset: dataset.id, ...options() };
   }
 
   async function readOnServer(chosen: DataChoices, current: () => boolean): Promise<DatasetResource> {
@@ -276,8 +332,7 @@ export function useNewJob() {
     if (!dataset) throw new Error("no dataset was read");
     return fluxClient().createJob(
       {
-        model: known.id,
-        dataset: dataset.id,
+        ...jobOf(known, dataset),
         privacy: wanted,
         custody: "coordinator",
         accept_fidelity: acceptFidelity,
@@ -295,16 +350,25 @@ export function useNewJob() {
     acceptFidelity,
     submitting,
     problem,
+    modelId: model.phase === "ready" ? model.thing.id : null,
+    members,
+    memberProblem,
+    extras,
     /** Why a mode cannot be had. */
     impossible: impossibleModes(
       model.phase === "ready" ? model.thing : null,
       modelFile.current !== null,
       source.current,
+      besides.current,
     ),
     takeModelFile,
     takeEarlierModel,
     takeDataFile,
     takeEarlierData,
+    takeMemberFile,
+    takeEarlierMember,
+    dropMember,
+    changeExtras,
     changeChoices,
     changeMode,
     dropModel,
@@ -327,23 +391,4 @@ function refusalOf(plan: Plan): string | null {
   if (plan.privacy === "public" || plan.fidelity.same_answer_rate >= plan.fidelity.wanted) return null;
   const { same_answer_rate: rate, wanted } = plan.fidelity;
   return `Encrypted, this model gives the same answer on ${(100 * rate).toFixed(2)} % of the tried records; wanted are ${(100 * wanted).toFixed(0)} %.`;
-}
-
-/** The most private mode that there is; none where only public data would do, because that is said by name. */
-function bestMode(model: ModelResource, modelHere: boolean, data: Data): Mode | null {
-  const impossible = impossibleModes(model, modelHere, data);
-  if (impossible.sealed === null) return "sealed";
-  return impossible.encrypted === null ? "encrypted" : null;
-}
-
-function impossibleModes(model: ModelResource | null, modelHere: boolean, data: Data): Record<Mode, string | null> {
-  const operators =
-    model && !model.encrypted.supported
-      ? "This model has an operator that cannot run on encrypted data (see above)."
-      : null;
-  const earlier =
-    !modelHere || (data !== NO_DATA && !data.file)
-      ? "For this, drop the model and the data as files: the key-holder is this browser."
-      : null;
-  return { sealed: operators ?? earlier, encrypted: operators, public: null };
 }

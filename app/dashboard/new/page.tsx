@@ -17,8 +17,14 @@ export default async function NewJobPage({ searchParams }: Asked) {
   const { services } = coordinator();
   const models = await services.models.list(caller, { limit: OFFERED });
   const datasets = await services.datasets.list(caller, { limit: OFFERED });
+  const groups = await services.groups.list(caller, { limit: OFFERED });
   const { model = null, dataset = null, sample } = await searchParams;
   return (
-    <NewJob models={models.items} datasets={datasets.items} begin={{ model, dataset, sample: sample === "digits" }} />
+    <NewJob
+      models={models.items}
+      datasets={datasets.items}
+      groups={groups.items}
+      begin={{ model, dataset, sample: sample === "digits" }}
+    />
   );
 }
