@@ -10,6 +10,8 @@ export interface HeadlessDonorOptions {
   url: string;
   /** How many donors (pages). */
   count: number;
+  /** Join token of a private group. */
+  group?: string;
   onLog?: (line: string) => void;
   /** A Chromium-family browser; found on the PATH when left out. */
   chromiumPath?: string;
@@ -31,7 +33,7 @@ const STOP_MS = 2_000;
 
 /** Throws an Error that names the fix when there is no browser or the page does not start. */
 export async function launchHeadlessDonors(options: HeadlessDonorOptions): Promise<HeadlessDonors> {
-  const { url, count, onLog = () => {}, flags = ["--disable-gpu"] } = options;
+  const { url, count, group, onLog = () => {}, flags = ["--disable-gpu"] } = options;
   const executablePath = options.chromiumPath ?? findChromium();
   if (!executablePath) {
     throw new Error(`No Chromium on this machine: install one, set CHROME to its path, or open ${url}/donate yourself`);
@@ -41,7 +43,9 @@ export async function launchHeadlessDonors(options: HeadlessDonorOptions): Promi
   const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS, ...flags] });
   const closed = new Promise<void>((resolve) => browser.on("disconnected", () => resolve()));
   try {
-    const pages = await Promise.all(Array.from({ length: count }, (_, index) => openDonor(browser, url, index, onLog)));
+    const pages = await Promise.all(
+      Array.from({ length: count }, (_, index) => openDonor(browser, pageOf(url, group), index, onLog)),
+    );
     onLog(`${count} headless ${count === 1 ? "donor" : "donors"} started`);
     return {
       count,
@@ -58,13 +62,24 @@ export async function launchHeadlessDonors(options: HeadlessDonorOptions): Promi
   }
 }
 
+function pageOf(url: string, group: string | undefined): string {
+  const page = new URL("/donate", url);
+  if (group !== undefined) page.searchParams.set("group", group);
+  return page.href;
+}
+
 /** Each donor has a context of its own: its own storage, cache and renderer process, like another person's browser. */
-async function openDonor(browser: Browser, url: string, index: number, onLog: (line: string) => void): Promise<Page> {
+async function openDonor(
+  browser: Browser,
+  address: string,
+  index: number,
+  onLog: (line: string) => void,
+): Promise<Page> {
   const context = await browser.newContext();
   const page = await context.newPage();
   page.on("pageerror", (error) => onLog(`donor ${index + 1}: ${error.message}`));
   page.on("crash", () => onLog(`donor ${index + 1}: the page crashed`));
-  await page.goto(new URL("/donate", url).href);
+  await page.goto(address);
   await page.getByRole("button", { name: "Start donating" }).click();
   return page;
 }

@@ -62,6 +62,24 @@ describe("npx flux", () => {
     expect(err).toMatch(/flux login.*FLUX_KEY/);
   });
 
+  it("names a file that is not there before anything else, in both custodies", async () => {
+    for (const custody of ["submitter", "coordinator"]) {
+      const { code, err } = await flux(["submit", "linear.onnx", "nowhere.csv", "--custody", custody]);
+      expect(code).toBe(1);
+      expect(err).toBe("flux: There is no file nowhere.csv: check the path.\n");
+    }
+  });
+
+  it.each([
+    { args: ["donate", "--headless", "1", "--group", "a friend's"], says: "?group=join_" },
+    { args: ["submit", "linear.onnx", "records.csv", "--group", "lab"], says: "grp_" },
+    { args: ["submit", "linear.onnx", "records.csv", "--regions", "Germany"], says: "country codes like DE" },
+  ])("says what is wanted in place of $args", async ({ args, says }) => {
+    const { code, err } = await flux(args);
+    expect(code).not.toBe(0);
+    expect(err).toContain(says);
+  });
+
   it("keeps a key that works, readable by its owner only, and never sends it elsewhere", async () => {
     const signedIn = await flux(["login", "--url", coordinator.url, "--key", coordinator.key]);
     expect(signedIn).toMatchObject({ code: 0, err: expect.stringContaining("Signed in") });

@@ -108,6 +108,27 @@ describe("npx flux submit, the key staying here", () => {
     expect(await download.json()).toMatchObject({ code: "conflict", detail: expect.stringContaining("flux results") });
   }, 240_000);
 
+  it("is forgotten by this machine when it has ended and its owner says yes, and not before", async () => {
+    const left = async () => [
+      ...(await readdir(join(folder, "mo", "config", "flux", "keys")).catch(() => [])),
+      ...(await readdir(join(folder, "mo", "state", "flux", "jobs")).catch(() => [])),
+    ];
+    const submitted = await flux("mo", "submit", "small.onnx", "records.npy", "--no-watch");
+    expect(submitted.code, submitted.err).toBe(0);
+    const job = submitted.out.trim();
+    expect(await flux("mo", "forget", job, "--yes")).toMatchObject({ code: 1, err: expect.stringContaining("cancel") });
+    expect((await flux("mo", "cancel", job)).code).toBe(0);
+    expect(await flux("mo", "forget", job)).toMatchObject({ code: 1, err: expect.stringContaining("--yes") });
+    expect((await left()).length).toBeGreaterThan(0);
+    const forgotten = await flux("mo", "forget", job, "--yes");
+    expect(forgotten.code, forgotten.err).toBe(0);
+    expect(await left()).toEqual([]);
+    expect(await flux("mo", "forget", job, "--yes")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("Nothing"),
+    });
+  });
+
   it("gives right results although most donors lie: noise is told, recomputed, and done anew under a new key", async () => {
     const { url, client } = coordinator;
     for (const { falsify } of everyLie()) {

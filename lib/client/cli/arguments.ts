@@ -1,9 +1,10 @@
 /** What commands are given, read the same everywhere. */
+import { stat } from "node:fs/promises";
 import type { Reducer } from "#lib/protocol/api/aggregation.ts";
 import { type CreateJob, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import type { SegmentSpec } from "#lib/protocol/datasets.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
-import { JobId } from "#lib/protocol/ids.ts";
+import { type GroupId, JobId, JoinToken } from "#lib/protocol/ids.ts";
 import type { DatasetOptions } from "./dataset-options.ts";
 import type { GlobalOptions } from "./settings.ts";
 
@@ -18,6 +19,8 @@ export interface SubmitOptions extends GlobalOptions, DatasetOptions {
   /** Commander's --no-contribute. */
   readonly contribute: boolean;
   readonly name?: string;
+  readonly group?: GroupId;
+  readonly regions?: readonly string[];
   readonly minFidelity?: number;
   readonly acceptFidelity?: boolean;
   readonly dryRun?: boolean;
@@ -36,6 +39,33 @@ export function modelsAndDataset(
   const all = [...files.slice(0, -1), ...models];
   if (dataset !== undefined && all.length > 0) return { models: all, dataset };
   throw new FluxError("invalid_request", "Name a model and a dataset: `flux submit model.onnx records.csv`.");
+}
+
+/** What is named wrong is said before anything is read, compiled or sent. @throws FluxError invalid_request */
+export async function mustBeFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isFile()) throw new FluxError("invalid_request", `There is no file ${path}: check the path.`);
+  }
+}
+
+/** Whose donors, where, and what the job is called: the same in both custodies. */
+export function placing({ name, group, regions, minFidelity, acceptFidelity }: SubmitOptions) {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(group === undefined ? {} : { group }),
+    ...(regions === undefined ? {} : { regions: { allow: [...regions] } }),
+    ...(minFidelity === undefined ? {} : { min_fidelity: minFidelity }),
+    ...(acceptFidelity ? { accept_fidelity: true } : {}),
+  };
+}
+
+/** A private group's join token, alone or in its link. @throws FluxError invalid_request */
+export function joinTokenOf(text: string): JoinToken {
+  const inLink = URL.canParse(text) ? new URL(text).searchParams.get("group") : null;
+  const token = JoinToken.safeParse(inLink ?? text);
+  if (token.success) return token.data;
+  throw new FluxError("invalid_request", `"${text}" is not a group's link: they end in ?group=join_…`);
 }
 
 /** What POST /jobs takes of how outputs are combined. */

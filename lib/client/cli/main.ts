@@ -4,6 +4,7 @@ import { Reducer } from "#lib/protocol/api/aggregation.ts";
 import { CreateJob, ResultFormat } from "#lib/protocol/api/jobs.ts";
 import type { SegmentSpec } from "#lib/protocol/datasets.ts";
 import { isFluxError } from "#lib/protocol/errors.ts";
+import { GroupId } from "#lib/protocol/ids.ts";
 import { fraction, withDatasetOptions } from "./dataset-options.ts";
 import { cancelJob, listJobs, showJob } from "./jobs.ts";
 import { say } from "./output.ts";
@@ -45,6 +46,8 @@ withDatasetOptions(program.command("submit <files...>"))
     ),
   )
   .option("--name <name>", "what the job is called")
+  .option("--group <id>", "only on the donors of this private group (grp_…)", groupId)
+  .option("--regions <codes>", "only in these countries, for example DE,FR or EU", regions)
   .option("--min-fidelity <share>", "least share of records with the plain model's answer", fraction)
   .option("--accept-fidelity", "run whatever the fidelity is")
   .option("--dry-run", "show the plan and keep nothing")
@@ -116,9 +119,19 @@ program
   .action((id: string, _options, command: Command) => cancelJob(id, command.optsWithGlobals()));
 
 program
+  .command("forget <id>")
+  .description("delete what this machine keeps of an ended job: its keys, decrypted answers, labels")
+  .option("--yes", "do not ask")
+  .action(async (id: string, _options, command: Command) => {
+    const [{ forget }, { jobIdOf }] = await Promise.all([import("./forget.ts"), import("./arguments.ts")]);
+    return forget(jobIdOf(id), command.optsWithGlobals());
+  });
+
+program
   .command("donate")
   .description("lend this machine, in browser tabs without a window")
   .requiredOption("--headless <count>", "how many tabs", count)
+  .option("--group <link>", "for a private group, by its link")
   .action(async (_options, command: Command) => (await import("./donate.ts")).donate(command.optsWithGlobals()));
 
 program
@@ -157,6 +170,18 @@ function pair(text: string): [number, number | undefined] {
   const found = /^(\d+)(?:\/(\d+))?$/.exec(text);
   if (!found) throw new InvalidArgumentError("a number, or two with a slash between, like 64/32");
   return [Number(found[1]), found[2] === undefined ? undefined : Number(found[2])];
+}
+
+function groupId(text: string): GroupId {
+  const id = GroupId.safeParse(text);
+  if (!id.success) throw new InvalidArgumentError("groups' ids look like grp_… (dashboard, Groups)");
+  return id.data;
+}
+
+function regions(text: string): string[] {
+  const codes = text.split(",").map((code) => code.trim().toUpperCase());
+  if (codes.every((code) => /^[A-Z]{2,4}$/.test(code))) return codes;
+  throw new InvalidArgumentError("country codes like DE, or groups like EU, with commas between");
 }
 
 function count(text: string): number {

@@ -19,7 +19,7 @@ import { type CustodyProgress, runSealed, type SealedOutcome } from "../custody/
 import { loadState, type SealedState } from "../custody/stores.ts";
 import { combinedElsewhere, planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
 import type { FluxClient } from "../flux-client.ts";
-import { combining, formatOf, type SubmitOptions } from "./arguments.ts";
+import { combining, formatOf, placing, type SubmitOptions } from "./arguments.ts";
 import { readDatasetOptions } from "./dataset-options.ts";
 import { describeReport } from "./describe-aggregation.ts";
 import { describePlan, print, printJson, say } from "./output.ts";
@@ -48,9 +48,7 @@ export async function submitFromHere(
       options: {
         inputs: [...inputs],
         ...combining(options),
-        ...(options.name === undefined ? {} : { name: options.name }),
-        ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
-        ...(options.acceptFidelity ? { accept_fidelity: true } : {}),
+        ...placing(options),
       },
     },
     ({ description }) => {

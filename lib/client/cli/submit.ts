@@ -7,7 +7,7 @@ import type { FilePurpose } from "#lib/protocol/api/uploads.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { ModelId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../flux-client.ts";
-import { combining, formatOf, modelsAndDataset, type SubmitOptions } from "./arguments.ts";
+import { combining, formatOf, modelsAndDataset, mustBeFiles, placing, type SubmitOptions } from "./arguments.ts";
 import { readDatasetOptions } from "./dataset-options.ts";
 import { describeAggregation } from "./describe-aggregation.ts";
 import { describeDataset, describeModel, describePlan, describeRecipe, print, printJson, say } from "./output.ts";
@@ -17,6 +17,7 @@ import { connect } from "./settings.ts";
 
 export async function submit(files: readonly string[], options: SubmitOptions): Promise<void> {
   const { models: modelPaths, dataset: datasetPath } = modelsAndDataset(files, options.models);
+  await mustBeFiles([...modelPaths, datasetPath]);
   if (options.privacy === "encrypted" && options.custody === "submitter") {
     return (await import("./sealed.ts")).submitFromHere(modelPaths, datasetPath, options);
   }
@@ -50,9 +51,7 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
     inputs: [...inputs],
     ...combining(options),
     ...(options.runtime === undefined ? {} : { runtime: options.runtime }),
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.minFidelity === undefined ? {} : { min_fidelity: options.minFidelity }),
-    ...(options.acceptFidelity ? { accept_fidelity: true } : {}),
+    ...placing(options),
   } satisfies Partial<CreateJob>;
   if (options.dryRun) {
     const { plan, recipe } = await client.planJob(request);

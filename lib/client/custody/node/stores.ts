@@ -3,7 +3,7 @@
  * a folder of 0700. Everything else: `~/.local/state/flux/jobs/JOB/` (XDG_STATE_HOME), the same modes: it holds decrypted outputs.
  */
 import { openAsBlob } from "node:fs";
-import { chmod, type FileHandle, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { FluxError } from "#lib/protocol/errors.ts";
@@ -60,6 +60,16 @@ export function folderJobs(folder = jobsFolder()): JobStore {
       await rm(pathOf(job, name), { force: true });
     },
   };
+}
+
+/** Everything that this machine keeps of a job: keys of all generations, state, answers. @returns whether there was anything */
+export async function forgetJob(job: JobId, keys = keysFolder(), jobs = jobsFolder()): Promise<boolean> {
+  const names = (await readdir(keys).catch(() => [])).filter((name) => name.startsWith(`${job}.`));
+  const kept = await stat(join(jobs, job)).catch(() => undefined);
+  // Keys last: should this break off, what is left can still be read.
+  await rm(join(jobs, job), { recursive: true, force: true });
+  for (const name of names) await rm(join(keys, name), { force: true });
+  return names.length > 0 || kept !== undefined;
 }
 
 async function privateFolder(folder: string): Promise<void> {
