@@ -9,11 +9,13 @@ import type { LaneMap } from "../components/map/lane-map.ts";
 import { WorldLanes } from "../components/map/world-lanes.tsx";
 import { Button } from "../components/ui/button.tsx";
 import { usePolled } from "../components/use-polled.ts";
+import { formatCount } from "../format.ts";
 import { BenchmarkCard } from "./benchmark-card.tsx";
 import { Controls } from "./controls.tsx";
 import { DeviceCard } from "./device-card.tsx";
 import { Effort } from "./effort.tsx";
 import { ThisJob, WorkDone } from "./facts.tsx";
+import { Flights } from "./flights.tsx";
 import { GroupBanner, type JoinedGroup } from "./group-banner.tsx";
 import { Log } from "./log.tsx";
 import { ShareCard } from "./share-card.tsx";
@@ -79,7 +81,13 @@ export function DonateView({ donors, map, group, teamToken }: DonateViewProps) {
             <h2 id="world" className="mb-3 text-[1.15rem]">
               Donors online
             </h2>
-            <WorldLanes map={map} donors={summary.online} />
+            <WorldLanes map={map} donors={summary.online}>
+              <Flights map={map} recent={summary.recent} />
+            </WorldLanes>
+            <p className="mt-1 text-[0.92rem] text-ink-2">
+              <span className="number text-ink">{formatCount(summary.recent.microtasks)}</span> microtasks verified in
+              the last {summary.recent.seconds} seconds.
+            </p>
           </section>
         </section>
         <div className="grid content-start gap-5">

@@ -238,7 +238,7 @@ export async function openParts(
     datasets: createDatasetService({ store, blobs, objects, objectsFolder: config.dataFolder, now }),
     jobWork: createJobWorkService({ store, countryOf: (id) => dispatcher.session(id)?.view.country ?? null, now }),
     jobRecords: createJobRecordsService({ store, objects }),
-    donors: createDonorService(store, dispatcher),
+    donors: createDonorService(store, dispatcher, now),
     sites: createSiteService(store, dispatcher, now),
     groups: createGroupService({
       store,

@@ -43,7 +43,8 @@ const context = await chromium.launchPersistentContext(profile, {
 try {
   await watchBeforeConsent("/donate", `${server.url}/donate`);
   await watchBeforeConsent("the embed", scene.partner.origin);
-  await planned(client, await submit(client, 2_000_000));
+  const submit = await readyToSubmit(client, 2_000_000);
+  await planned(client, await submit());
   rows.push({
     what: "click to first accepted, cold",
     measured: `${await firstAcceptedMs(context)} ms`,
@@ -55,7 +56,11 @@ try {
     wanted: "≤ 3 s",
   });
   await clicksWhileComputing(context);
-  for (const percent of [25, 50]) await busyShare(context, percent);
+  for (const percent of [25, 50]) {
+    // Each measurement has more work than it can do: a donor whose job ends is idle for no fault of its own.
+    await planned(client, await submit());
+    await busyShare(context, percent);
+  }
   await partnersOwnTime(context);
 } finally {
   await context.close();
@@ -81,12 +86,14 @@ async function watchBeforeConsent(what: string, url: string): Promise<void> {
   await page.close();
 }
 
-async function submit(to: FluxClient, records: number): Promise<JobId> {
+/** @returns submits a job over the same uploaded files */
+async function readyToSubmit(to: FluxClient, records: number): Promise<() => Promise<JobId>> {
   const modelFile = await to.uploadFile(new Blob([denseModel(SHAPE)]), "dense.onnx", "model");
   const dataFile = await to.uploadFile(new Blob([byteRecords(records, SHAPE.features)]), "records.npy", "dataset");
   const model = await to.createModel({ file_id: modelFile.id });
   const dataset = await to.createDataset({ file_id: dataFile.id });
-  return (await to.createJob({ model: model.id, dataset: dataset.id, privacy: "public", name: "Bench" })).id;
+  return async () =>
+    (await to.createJob({ model: model.id, dataset: dataset.id, privacy: "public", name: "Bench" })).id;
 }
 
 /** Compiling and profiling a job takes seconds that are not the visitor's. */

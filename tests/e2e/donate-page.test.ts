@@ -167,6 +167,48 @@ for (const { how, leave } of departures)
     await first.context().close();
   });
 
+test("verified microtasks fly in over the map, but not for who asked for less motion", async ({ browser }) => {
+  const summary = {
+    object: "donors_summary",
+    online: {
+      donors: 9,
+      countries: [
+        { country: "DE", donors: 5 },
+        { country: "JP", donors: 4 },
+      ],
+      elsewhere: 0,
+    },
+    recent: {
+      seconds: 5,
+      microtasks: 40,
+      countries: [
+        { country: "DE", microtasks: 25 },
+        { country: "JP", microtasks: 15 },
+      ],
+    },
+    ever: { donors: 9, microtasks: 40, compute_seconds: 12 },
+  };
+  for (const reducedMotion of ["no-preference", "reduce"] as const) {
+    const context = await browser.newContext({ reducedMotion });
+    await context.route("**/api/v1/donors/summary", (route) => route.fulfill({ json: summary }));
+    const page = await context.newPage();
+    // What was in flight at most: dots come and go.
+    await page.addInitScript(() => {
+      new MutationObserver(() => {
+        const now = document.querySelectorAll("[data-flights] circle").length;
+        const most = Number(document.documentElement.dataset.dots ?? 0);
+        document.documentElement.dataset.dots = String(Math.max(most, now));
+      }).observe(document, { subtree: true, childList: true });
+    });
+    await page.goto(`${server.url}/donate`);
+    await expect(page.getByText("40 microtasks verified in the last 5 seconds")).toBeVisible({ timeout: 15_000 });
+    const dots = Number(await page.evaluate(() => document.documentElement.dataset.dots ?? 0));
+    if (reducedMotion === "reduce") expect(dots).toBe(0);
+    else expect(dots).toBeGreaterThan(5);
+    await context.close();
+  }
+});
+
 for (const scheme of ["light", "dark"] as const) {
   test(`no accessibility violations, ${scheme}`, async ({ browser }) => {
     const context = await browser.newContext({ colorScheme: scheme, reducedMotion: "reduce" });

@@ -1,4 +1,5 @@
 /** Donors by country, on the world drawn as lanes: where donors are, the lines are full. Works on server and in browser. */
+import type { ReactNode } from "react";
 import type { DonorsByCountry } from "#lib/protocol/api/donors.ts";
 import { countryName, formatCount } from "../../format.ts";
 import type { LaneMap } from "./lane-map.ts";
@@ -6,32 +7,38 @@ import type { LaneMap } from "./lane-map.ts";
 export function WorldLanes({
   map,
   donors,
+  children,
 }: {
   map: Pick<LaneMap, "width" | "height" | "pitch" | "land" | "countries">;
   donors: DonorsByCountry;
+  /** Lies over the map. */
+  children?: ReactNode;
 }) {
   const most = Math.max(1, ...donors.countries.map(({ donors: count }) => count));
   return (
     <figure>
-      <svg
-        viewBox={`0 0 ${map.width} ${map.height}`}
-        role="img"
-        aria-label={inWords(donors)}
-        className="block h-auto w-full"
-      >
-        <path d={map.land} fill="none" stroke="var(--line-strong)" strokeWidth={1} opacity={0.75} />
-        {donors.countries.map(({ country, donors: count }) => (
-          <path
-            key={country}
-            d={map.countries[country] ?? ""}
-            fill="none"
-            stroke="var(--accent)"
-            strokeWidth={map.pitch * (0.36 + (0.46 * Math.log1p(count)) / Math.log1p(most))}
-          >
-            <title>{`${countryName(country)}: ${formatCount(count)} donors`}</title>
-          </path>
-        ))}
-      </svg>
+      <div className="relative">
+        <svg
+          viewBox={`0 0 ${map.width} ${map.height}`}
+          role="img"
+          aria-label={inWords(donors)}
+          className="block h-auto w-full"
+        >
+          <path d={map.land} fill="none" stroke="var(--line-strong)" strokeWidth={1} opacity={0.75} />
+          {donors.countries.map(({ country, donors: count }) => (
+            <path
+              key={country}
+              d={map.countries[country] ?? ""}
+              fill="none"
+              stroke="var(--accent)"
+              strokeWidth={map.pitch * (0.36 + (0.46 * Math.log1p(count)) / Math.log1p(most))}
+            >
+              <title>{`${countryName(country)}: ${formatCount(count)} donors`}</title>
+            </path>
+          ))}
+        </svg>
+        {children}
+      </div>
       <figcaption className="mt-3 flex flex-wrap gap-x-5 gap-y-1 text-[0.92rem] text-ink-2">
         {donors.countries.slice(0, 8).map(({ country, donors: count }) => (
           <span key={country}>

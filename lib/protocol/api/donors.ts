@@ -19,10 +19,22 @@ export const DonorsByCountry = z.object({
 });
 export type DonorsByCountry = z.infer<typeof DonorsByCountry>;
 
+/** Seconds that "recently" looks back. */
+export const RECENT_SECONDS = 5;
+
+/** Microtasks whose results were verified lately; by country only where `DonorsByCountry` names it. */
+export const RecentWork = z.object({
+  seconds: z.int().positive(),
+  microtasks: z.int().nonnegative(),
+  countries: z.array(z.object({ country: CountryCount.shape.country, microtasks: z.int().positive() })),
+});
+export type RecentWork = z.infer<typeof RecentWork>;
+
 export const DonorsSummary = z
   .object({
     object: z.literal("donors_summary"),
     online: DonorsByCountry,
+    recent: RecentWork,
     /** Since this server was set up. */
     ever: z.object({
       donors: z.int().nonnegative(),
