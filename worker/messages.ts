@@ -18,7 +18,7 @@ export interface DonorSettings {
   gpuShare: number;
   pauseOnBattery: boolean;
   pauseOnMetered: boolean;
-  /** The embed pauses when its page is hidden or it is scrolled away; the donate page goes on. */
+  /** The embed always pauses when its page is hidden or it is scrolled away; on the donate page the visitor chooses. */
   pauseWhenHidden: boolean;
   /** False: the country of the connection is not used. */
   useRegion: boolean;

@@ -42,6 +42,12 @@ export function When({ settings, able, onChange }: WhenProps) {
           onChange={(pauseOnMetered) => onChange({ pauseOnMetered })}
         />
         <Choice
+          text="Pause while this tab is hidden"
+          hint="Otherwise it goes on in the background, as far as the browser lets it."
+          checked={settings.pauseWhenHidden}
+          onChange={(pauseWhenHidden) => onChange({ pauseWhenHidden })}
+        />
+        <Choice
           text="Only while I am away"
           hint={idleHint(able?.tellIdle ?? true, refused)}
           disabled={able?.tellIdle === false}

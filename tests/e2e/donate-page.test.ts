@@ -138,12 +138,14 @@ test("only while away: it pauses while a person is at the device", async ({ page
 
 const departures: { how: string; leave: (page: Page) => Promise<unknown> }[] = [
   { how: "closed", leave: (page) => page.close() },
+  { how: "hidden", leave: hide },
   { how: "frozen", leave: (page) => setLifecycle(page, "frozen") },
   { how: "navigated", leave: (page) => page.goto("about:blank") },
 ];
 for (const { how, leave } of departures)
   test(`a ${how} tab's work is with another donor within two seconds`, async ({ browser }) => {
     const first = await donorPage(await browser.newContext());
+    await first.getByLabel("Pause while this tab is hidden").check();
     await holdAtNextTask(first);
     const second = await donorPage(await browser.newContext());
     await button(second, "Pause").click();
@@ -235,6 +237,15 @@ async function donorPage(
   await button(page, "Start donating").click();
   await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
   return page;
+}
+
+/** What a page sees when another tab comes to the front; without a window there is no front. */
+function hide(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    Object.defineProperty(document, "visibilityState", { configurable: true, value: "hidden" });
+    Object.defineProperty(document, "hidden", { configurable: true, value: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
 }
 
 /** As the browser does with tabs that it puts to sleep. */
