@@ -164,7 +164,8 @@ async function passOn(path: string, answer: Response, response: ServerResponse):
   const cookies = answer.headers.getSetCookie();
   if (cookies.length > 0) response.setHeader("Set-Cookie", cookies);
   const location = answer.headers.get("location");
-  if (location) {
+  // The library names a provider's address there too, with status 200: that one the page takes from the body.
+  if (location && answer.status >= 300) {
     response.writeHead(answer.status, { Location: location }).end();
     return;
   }
