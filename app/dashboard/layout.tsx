@@ -20,9 +20,9 @@ export default async function DashboardLayout({ children }: { children: ReactNod
   return (
     <>
       <div className="border-b border-line">
-        <div className="mx-auto flex max-w-6xl items-center justify-between gap-4 px-4 sm:px-6">
+        <div className="mx-auto flex max-w-6xl flex-wrap items-center justify-between gap-x-4 px-4 sm:flex-nowrap sm:px-6">
           <DashboardNav />
-          <div className="flex shrink-0 items-center gap-3">
+          <div className="flex w-full shrink-0 items-center justify-end gap-3 pb-2 sm:w-auto sm:pb-0">
             {hasScope(caller, "admin") ? (
               <a href="/operator" className="py-2 text-ink-3 hover:text-ink hover:underline">
                 Operator

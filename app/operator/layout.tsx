@@ -22,7 +22,7 @@ export default async function OperatorLayout({ children }: { children: ReactNode
   return (
     <>
       <div className="border-b border-line">
-        <div className="mx-auto flex max-w-6xl items-center justify-between gap-4 px-4 sm:px-6">
+        <div className="mx-auto flex max-w-6xl flex-wrap items-center justify-between gap-x-4 px-4 sm:flex-nowrap sm:px-6">
           <OperatorNav />
           <SignOut />
         </div>
