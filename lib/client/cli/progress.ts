@@ -39,6 +39,23 @@ export function progressLine(stream: NodeJS.WriteStream, now: () => number = Dat
   };
 }
 
+const TICK_MS = 1_000;
+
+/** Says what is waited for, and for how long by now, until it is there. */
+export async function whileWaiting<Result>(line: ProgressLine, words: string, work: Promise<Result>): Promise<Result> {
+  const startedMs = performance.now();
+  line.show(words);
+  const timer = setInterval(() => {
+    line.show(`${words} ${Math.round((performance.now() - startedMs) / 1_000)} s`);
+  }, TICK_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+    line.end();
+  }
+}
+
 export function jobLine(job: JobResource): string {
   const { counts } = job;
   if (job.status !== "running") return `${bar(shareOf(job))} ${job.status}: ${job.why}`;

@@ -23,7 +23,7 @@ import { combining, formatOf, placing, type SubmitOptions } from "./arguments.ts
 import { readDatasetOptions } from "./dataset-options.ts";
 import { describeReport } from "./describe-aggregation.ts";
 import { describePlan, print, printJson, say } from "./output.ts";
-import { bar, progressLine } from "./progress.ts";
+import { bar, progressLine, whileWaiting } from "./progress.ts";
 import { type Connection, connect, type GlobalOptions } from "./settings.ts";
 
 export async function submitFromHere(
@@ -38,8 +38,7 @@ export async function submitFromHere(
   const format = formatOf(options.format, options.output);
   await using engine = closing(await openEngine());
   const line = progressLine(process.stderr);
-  say("Planning on this machine: compiling the model and rehearsing it on encrypted records…");
-  const planned = await planSealed(
+  const planning = planSealed(
     engine.engine,
     {
       models: await Promise.all(modelPaths.map(sourceFile)),
@@ -52,10 +51,13 @@ export async function submitFromHere(
       },
     },
     ({ description }) => {
+      line.end();
       say(`${basename(datasetPath)}: ${description.records} records; they stay on this machine`);
       for (const warning of description.warnings) say(`note: ${warning}`);
     },
   );
+  const words = "Planning on this machine: compiling the model and rehearsing it on encrypted records…";
+  const planned = await whileWaiting(line, words, planning);
   if (options.dryRun) {
     const plan = await sealedPlan(client, planned);
     if (options.json) printJson(plan);

@@ -11,9 +11,12 @@ import { combining, formatOf, modelsAndDataset, mustBeFiles, placing, type Submi
 import { readDatasetOptions } from "./dataset-options.ts";
 import { describeAggregation } from "./describe-aggregation.ts";
 import { describeDataset, describeModel, describePlan, describeRecipe, print, printJson, say } from "./output.ts";
-import { bar, jobLine, progressLine } from "./progress.ts";
+import { bar, jobLine, progressLine, whileWaiting } from "./progress.ts";
 import { writeResults } from "./results.ts";
 import { connect } from "./settings.ts";
+
+const ENCRYPTED_PLANNING = "Planning: compiling the model and rehearsing it on encrypted records…";
+const PUBLIC_PLANNING = "Planning: trying the model on the first records…";
 
 export async function submit(files: readonly string[], options: SubmitOptions): Promise<void> {
   const { models: modelPaths, dataset: datasetPath } = modelsAndDataset(files, options.models);
@@ -59,8 +62,11 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
     else for (const line of [...(recipe ? describeRecipe(recipe) : []), ...describePlan(plan)]) print(line);
     return;
   }
-  if (options.privacy === "encrypted") say("Planning: compiling the model and rehearsing it on encrypted records…");
-  const job = await client.createJob(request, { idempotencyKey: crypto.randomUUID() });
+  const job = await whileWaiting(
+    progressLine(process.stderr),
+    options.privacy === "encrypted" ? ENCRYPTED_PLANNING : PUBLIC_PLANNING,
+    client.createJob(request, { idempotencyKey: crypto.randomUUID() }),
+  );
   if (job.recipe) for (const line of describeRecipe(job.recipe)) say(line);
   if (job.plan) for (const line of describePlan(job.plan)) say(line);
   say(`${url}${job.urls.page}`);
