@@ -89,6 +89,27 @@ test("finished and sent, then stops", async ({ browser }) => {
   const png = await readFile(await (await picture).path());
   expect(png.subarray(1, 4).toString("latin1")).toBe("PNG");
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1_200, 630]);
+
+  // Where the system can share, it is asked; closing its sheet is no error, its refusal is said.
+  await page.evaluate(() => {
+    const answers = [
+      () => Promise.resolve(),
+      () => Promise.reject(new DOMException("closed", "AbortError")),
+      () => Promise.reject(new DOMException("no", "NotAllowedError")),
+    ];
+    const share = ({ files = [] }: ShareData) => {
+      document.documentElement.dataset.shared = files.map(({ type, size }) => `${type} ${size > 1_000}`).join();
+      return answers.shift()?.() ?? Promise.resolve();
+    };
+    Object.assign(navigator, { canShare: () => true, share });
+  });
+  const problem = page.getByText("could not be shared");
+  for (const fails of [false, false, true]) {
+    await page.evaluate(() => delete document.documentElement.dataset.shared);
+    await button(page, "Share your count").click();
+    await expect(page.locator("html")).toHaveAttribute("data-shared", "image/png true");
+    await expect(problem).toBeVisible({ visible: fails });
+  }
   await page.context().close();
 });
 
@@ -224,8 +245,39 @@ for (const scheme of ["light", "dark"] as const) {
     await expect(button(page, "Pause")).toBeVisible();
     await expect(status(page)).toContainText("Waiting", { timeout: 20_000 });
     expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    await drivenByKeyboard(page);
     await context.close();
   });
+}
+
+/** Every control of a donor, without a pointer. */
+async function drivenByKeyboard(page: Page): Promise<void> {
+  const slider = page.getByRole("slider", { name: "CPU share" });
+  await slider.focus();
+  const before = Number(await slider.inputValue());
+  await page.keyboard.press("ArrowLeft");
+  expect(Number(await slider.inputValue())).toBeLessThan(before);
+  await button(page, "Light").focus();
+  await page.keyboard.press("Space");
+  await expect(button(page, "Light")).toHaveAttribute("aria-pressed", "true");
+  for (const label of ["Pause on battery", "Pause while this tab is hidden", "Only at certain hours"]) {
+    const box = page.getByLabel(label);
+    const checked = await box.isChecked();
+    await box.focus();
+    await page.keyboard.press("Space");
+    await expect(box).toBeChecked({ checked: !checked });
+    await page.keyboard.press("Space");
+    await expect(box).toBeChecked({ checked });
+  }
+  for (const [press, then] of [
+    ["Pause", "Resume"],
+    ["Resume", "Pause"],
+    ["Stop now", "Start donating"],
+  ] as const) {
+    await button(page, press).focus();
+    await page.keyboard.press("Enter");
+    await expect(button(page, then)).toBeVisible();
+  }
 }
 
 /** A page that donates and has measured itself. */
