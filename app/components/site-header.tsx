@@ -12,7 +12,7 @@ const LINKS = [
 export function SiteHeader() {
   return (
     <header className="border-b border-line">
-      <div className="mx-auto flex h-16 max-w-6xl items-center justify-between gap-4 px-4 sm:px-6">
+      <div className="mx-auto flex h-16 max-w-6xl items-center justify-between gap-2 px-4 sm:gap-4 sm:px-6">
         <a href="/" aria-label="Flux, home" className="rounded-sm">
           <Logo />
         </a>
@@ -22,7 +22,7 @@ export function SiteHeader() {
               <a
                 key={href}
                 href={href}
-                className={`rounded-md px-2.5 py-2 text-[0.95rem] text-ink-2 hover:bg-sunk hover:text-ink sm:px-3 ${wideOnly ? "hidden sm:block" : ""}`}
+                className={`rounded-md px-1.5 py-2 text-[0.95rem] text-ink-2 hover:bg-sunk hover:text-ink sm:px-3 ${wideOnly ? "hidden sm:block" : ""}`}
               >
                 {text}
               </a>

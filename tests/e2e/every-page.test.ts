@@ -13,6 +13,7 @@ const SCREENS = { phone: { width: 390, height: 844 }, desktop: { width: 1366, he
 /** Sum of unexpected layout shifts. */
 const MOST_SHIFT = 0.05;
 const FIRST_PAINT_MS = 1_500;
+const FONT_LATE_MS = 400;
 /** Other work on the machine delays single loads: the best of a few counts. */
 const PAINT_TRIES = 3;
 
@@ -44,6 +45,7 @@ async function check(context: BrowserContext, entry: PageEntry, where: string): 
     if (message.type() === "error" && !/status of 404/.test(message.text())) errors.push(message.text());
   });
   await watchShifts(page);
+  await delayFonts(page);
   await open(page, entry);
   for (const theme of ["light", "dark"] as const) {
     await switchTheme(page, theme);
@@ -62,6 +64,14 @@ async function open(page: Page, entry: PageEntry): Promise<void> {
   await expect(page.locator("h1").first()).toBeAttached();
   // What loads after the first paint may move things too. Pages that stream never fall silent.
   await page.waitForLoadState("networkidle", { timeout: 2_000 }).catch(() => undefined);
+}
+
+/** As over a slow line: they come when the page has been drawn, and must not move it then. */
+async function delayFonts(page: Page): Promise<void> {
+  await page.route(/\.woff2$/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, FONT_LATE_MS));
+    await route.continue().catch(() => undefined);
+  });
 }
 
 async function watchShifts(page: Page): Promise<void> {
