@@ -70,7 +70,11 @@ export async function aggregateJob(outputs: JobOutputs, options: JobAggregationO
   const task = options.task ?? guessTask(outputs.width, options.labels);
   const reading = await readingOf(outputs, task);
   const usable = usableLabels(options.labels, outputs.width, task, notes);
-  const profile = await readProfile(outputs, reading);
+  const profile = await readProfile(
+    outputs,
+    reading,
+    Float64Array.from(usable, (r) => options.labels[r]!),
+  );
   const known = await readLabelled(outputs, reading, options.labels, usable, profile);
   const decision = decide(outputs, options, known);
   const names = segmentNames(outputs);
@@ -225,14 +229,14 @@ async function readLabelled(
 }
 
 /** From records all over the job, labelled or not. */
-async function readProfile(outputs: JobOutputs, reading: Reading): Promise<JobProfile> {
+async function readProfile(outputs: JobOutputs, reading: Reading, labels: Float64Array): Promise<JobProfile> {
   const stride = Math.max(PROFILE_CHUNK_RECORDS, Math.ceil(outputs.records / PROFILE_CHUNKS));
   const sets: AggregationSet[] = [];
   for (let start = 0; start < outputs.records; start += stride) {
     const count = Math.min(PROFILE_CHUNK_RECORDS, outputs.records - start);
     sets.push((await readSet(outputs, reading, start, count)).set);
   }
-  return jobProfile(joinSets(sets));
+  return jobProfile(joinSets(sets), labels);
 }
 
 async function firstSet(outputs: JobOutputs, reading: Reading, profile: JobProfile): Promise<AggregationSet> {

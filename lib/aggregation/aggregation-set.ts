@@ -5,6 +5,7 @@
  * one row of `classes` values a segment. For regression (`task: "regression"`) the rows hold plain values instead.
  */
 import { FluxError } from "#lib/protocol/errors.ts";
+import type { Discriminant } from "./discriminant.ts";
 import { gatherRows } from "./rows.ts";
 
 export type Task = "classification" | "regression";
@@ -38,6 +39,7 @@ export interface JobProfile {
   readonly standing: Float64Array;
   /** `[classes]` mean probability of each class, members weighted by their standing; empty for regression. */
   readonly marginal: Float64Array;
+  readonly discriminant: Discriminant | null;
 }
 
 /** How raw model outputs become log-probabilities. */

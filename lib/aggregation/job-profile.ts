@@ -7,6 +7,7 @@
  * seldom and is sure.
  */
 import type { AggregationSet, JobProfile } from "./aggregation-set.ts";
+import { fitDiscriminant } from "./discriminant.ts";
 import { argmax } from "./simple-reducers.ts";
 
 /** The others are weighted by their own standing: two rounds are enough for a broken member to stop counting. */
@@ -15,19 +16,26 @@ const ROUNDS = 3;
 export const LEAST_STANDING = 0.02;
 
 /** The same set, with the profile of its own records. */
-export function withOwnProfile(set: AggregationSet): AggregationSet {
-  return { ...set, profile: jobProfile(set) };
+export function withOwnProfile(set: AggregationSet, labels?: ArrayLike<number>): AggregationSet {
+  return { ...set, profile: jobProfile(set, labels) };
 }
 
-/** From some hundred records or more; records with a single segment say nothing of agreement. */
-export function jobProfile(set: AggregationSet): JobProfile {
+/**
+ * From some hundred records or more; records with a single segment say nothing of agreement.
+ * @param labels known ones, class indices: only how often each class occurs is taken from them. Where none is known, the
+ * discriminant is taught without leaning back: classes that are rare and classes that are neglected look the same.
+ */
+export function jobProfile(set: AggregationSet, labels: ArrayLike<number> = []): JobProfile {
   if (set.task === "regression") {
-    return { standing: new Float64Array(set.members).fill(1), marginal: new Float64Array(0) };
+    return { standing: new Float64Array(set.members).fill(1), marginal: new Float64Array(0), discriminant: null };
   }
   const probabilities = set.outputs.map(Math.exp);
   let standing: Float64Array = new Float64Array(set.members).fill(1);
   for (let round = 0; round < ROUNDS; round++) standing = standingAmong(set, probabilities, standing);
-  return { standing, marginal: marginalOf(set, probabilities, standing) };
+  const marginal = marginalOf(set, probabilities, standing);
+  const lean = labels.length > 0 ? leanOf(marginal, labels) : new Float64Array(set.classes);
+  const weights = standing.map((value) => value + LEAST_STANDING);
+  return { standing, marginal, discriminant: fitDiscriminant(set, weights, lean) };
 }
 
 function standingAmong(set: AggregationSet, probabilities: Float64Array, before: Float64Array): Float64Array {

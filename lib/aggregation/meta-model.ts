@@ -6,11 +6,12 @@
  *     a        = softmax(score)
  *     u_c      = λ·Σ a_i·log p_ic + (1−λ)·log Σ a_i·p_ic        logarithmic and linear opinion pools, mixed
  *     v_c      = Σ_i Σ_k p_ik·evidence[member_i][k][c]           what a member's "k" says about class c, beyond what it claims
- *     log p_c  = log softmax(τ·u + β·lean + bias + v)_c
+ *     log p_c  = log softmax(τ·u + β·lean + κ·d + bias + v)_c
  *
- * `lean` (job-profile.ts) is how far the members together lean away from a class; β says how far to lean back.
+ * `lean` (job-profile.ts) is how far the members together lean away from a class; β says how far to lean back. `d` is the
+ * job's own discriminant (discriminant.ts); κ says how far it counts.
  *
- * With even weights, λ = 0, τ = 1, β = 0, no bias and no evidence this is the mean: the learned reducer contains the simple one. It does
+ * With even weights, λ = 0, τ = 1, β = κ = 0, no bias and no evidence this is the mean: the learned reducer contains the simple one. It does
  * not depend on the order of segments, and nothing in the shared part depends on the number of classes, so that part transfers
  * between jobs; trust, bias and evidence are the job's own. Evidence is what repairs a member whose classes are numbered
  * differently, or a tile that takes every 9 for a 4. Regression: y_c = Σ a_i·v_ic + bias_c.
@@ -19,6 +20,7 @@
  * temperature — Guo et al., ICML 2017; evidence — stacked generalization, Wolpert, Neural Networks 1992.
  */
 import { type AggregationSet, logSumExp, type Task } from "./aggregation-set.ts";
+import { discriminantAnswers } from "./discriminant.ts";
 import { FEATURE_COUNT, segmentFeatures } from "./segment-features.ts";
 
 export const HIDDEN = 8;
@@ -31,10 +33,23 @@ export function layoutOf(members: number, classes: number) {
   const mix = w2 + HIDDEN;
   const logTau = mix + 1;
   const balance = logTau + 1;
-  const trust = balance + 1;
+  const kappa = balance + 1;
+  const trust = kappa + 1;
   const bias = trust + members;
   const evidence = bias + classes;
-  return { w1, b1, w2, mix, logTau, balance, trust, bias, evidence, total: evidence + evidenceSize(members, classes) };
+  return {
+    w1,
+    b1,
+    w2,
+    mix,
+    logTau,
+    balance,
+    kappa,
+    trust,
+    bias,
+    evidence,
+    total: evidence + evidenceSize(members, classes),
+  };
 }
 
 /** More than this and no number of labels would fill it: very many classes or positions go without. */
@@ -49,7 +64,7 @@ function evidenceSize(members: number, classes: number): number {
 /** Probabilities below it move nothing that could be seen; skipping them halves the work. */
 const LEAST_EVIDENCE = 1e-3;
 
-/** Parameters that transfer between jobs: the scorer, λ, τ and β. */
+/** Parameters that transfer between jobs: the scorer, λ, τ, β and κ. */
 export const SHARED_PARAMETERS = layoutOf(0, 0).trust;
 
 export interface MetaModel {
@@ -69,6 +84,8 @@ export interface PreparedSet {
   readonly features: Float64Array;
   /** `[segments, classes]`; empty for regression */
   readonly probabilities: Float64Array;
+  /** `[records, classes]` what the job's discriminant answers; all 0 where it has none */
+  readonly discriminant: Float64Array;
 }
 
 export function prepareSet(set: AggregationSet): PreparedSet {
@@ -76,6 +93,7 @@ export function prepareSet(set: AggregationSet): PreparedSet {
     set,
     features: segmentFeatures(set),
     probabilities: set.task === "classification" ? set.outputs.map(Math.exp) : new Float64Array(0),
+    discriminant: discriminantAnswers(set, set.profile?.discriminant ?? null),
   };
 }
 
@@ -195,6 +213,7 @@ function forward(model: MetaModel, prepared: PreparedSet, record: number, scratc
   for (let c = 0; c < classes; c++) {
     pooled[c] = lambda * geometric[c]! + (1 - lambda) * Math.log(arithmetic[c]!);
     answer[c] = tau * pooled[c]! + parameters[at.balance]! * model.lean[c]! + parameters[at.bias + c]!;
+    answer[c]! += parameters[at.kappa]! * prepared.discriminant[record * classes + c]!;
   }
   if (at.total > at.evidence) {
     for (let i = 0; i < count; i++) {
@@ -258,6 +277,7 @@ function backward(
     if (classification) {
       gradient[at.logTau]! += d * tau * pooled[c]!;
       gradient[at.balance]! += d * model.lean[c]!;
+      gradient[at.kappa]! += d * prepared.discriminant[record * classes + c]!;
       gradient[at.mix]! += d * tau * (geometric[c]! - Math.log(arithmetic[c]!)) * lambda * (1 - lambda);
     }
   }

@@ -10,6 +10,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { selectRecords } from "#lib/aggregation/aggregation-set.ts";
 import { chooseReducer } from "#lib/aggregation/choose-reducer.ts";
 import { fitLearned } from "#lib/aggregation/fit-learned.ts";
+import { withOwnProfile } from "#lib/aggregation/job-profile.ts";
 import { metaLearn } from "#lib/aggregation/meta-learn.ts";
 import { applyMetaModel } from "#lib/aggregation/meta-model.ts";
 import { meanOf, scoreClassification, standardError } from "#lib/aggregation/metrics.ts";
@@ -73,7 +74,7 @@ const earlier = [
   await windowTask("earlier", 1_000, 57),
 ];
 const learnt = metaLearn(
-  earlier.map(({ set, labels }) => ({ set, targets: labels })),
+  earlier.map(({ set, labels }) => ({ set: withOwnProfile(set, labels), targets: labels })),
   freshPrior(),
   "bench-1",
   seeded(5),
@@ -100,11 +101,12 @@ function compare(task: AggregationTask, prior: Prior) {
   const order = shuffled(task.set.records, seeded(11));
   const train = order.slice(0, LABELS);
   const test = order.slice(LABELS);
-  const testSet = selectRecords(task.set, test);
   const testLabels = gatherRows(task.labels, test, 1);
   const targets = gatherRows(task.labels, train, 1);
-  const fitted = chooseReducer(task.set, { records: train, targets }, prior);
-  const known = selectRecords(task.set, train);
+  const set = withOwnProfile(task.set, targets);
+  const testSet = selectRecords(set, test);
+  const fitted = chooseReducer(set, { records: train, targets }, prior);
+  const known = selectRecords(set, train);
   const mean = reduceSimple(testSet, "mean");
   const outputs = {
     mean,
@@ -174,17 +176,14 @@ function fewLabels(task: AggregationTask, prior: Prior) {
   for (let draw = 0; draw < DRAWS; draw++) {
     const order = shuffled(task.set.records, seeded(100 + draw));
     const test = order.slice(LABELS);
-    const testSet = selectRecords(task.set, test);
     const testLabels = gatherRows(task.labels, test, 1);
-    const mean = scoreClassification(reduceSimple(testSet, "mean"), task.set.classes, testLabels);
+    const mean = scoreClassification(reduceSimple(selectRecords(task.set, test), "mean"), task.set.classes, testLabels);
     for (const setting of settings) {
       const train = order.slice(0, setting.labels);
-      const { model } = fitLearned(
-        selectRecords(task.set, train),
-        gatherRows(task.labels, train, 1),
-        setting.start,
-        draw,
-      );
+      const targets = gatherRows(task.labels, train, 1);
+      const set = withOwnProfile(task.set, targets);
+      const testSet = selectRecords(set, test);
+      const { model } = fitLearned(selectRecords(set, train), targets, setting.start, draw);
       const score = scoreClassification(applyMetaModel(model, testSet).outputs, task.set.classes, testLabels);
       setting.accuracy.push(100 * (score.accuracy - mean.accuracy));
       setting.logLoss.push(mean.logLoss - score.logLoss);
@@ -213,7 +212,8 @@ function guardOnNoise(task: AggregationTask) {
     const random = seeded(500 + draw);
     const records = shuffled(task.set.records, random).slice(0, LABELS);
     const targets = Float64Array.from(records, () => Math.floor(random() * task.set.classes));
-    if (chooseReducer(task.set, { records, targets }, freshPrior(), draw).chosen !== "learned") kept++;
+    const set = withOwnProfile(task.set, targets);
+    if (chooseReducer(set, { records, targets }, freshPrior(), draw).chosen !== "learned") kept++;
   }
   return { draws: DRAWS, kept };
 }

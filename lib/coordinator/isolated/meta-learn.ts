@@ -12,6 +12,8 @@ export interface Lesson {
 }
 
 const floats = z.instanceof(Float64Array);
+/** Kept before jobs had discriminants: without one. */
+const DiscriminantSchema = z.object({ centre: floats, weights: floats, bias: floats }).nullable().default(null);
 const LessonSchema = z.object({
   set: z.object({
     task: z.enum(["classification", "regression"]),
@@ -24,7 +26,7 @@ const LessonSchema = z.object({
     position: floats,
     coverage: floats,
     precisionClass: z.instanceof(Uint8Array),
-    profile: z.object({ standing: floats, marginal: floats }).optional(),
+    profile: z.object({ standing: floats, marginal: floats, discriminant: DiscriminantSchema }).optional(),
   }),
   targets: floats,
 });

@@ -7,7 +7,7 @@ import { applyMetaModel, layoutOf } from "#lib/aggregation/meta-model.ts";
 import { scoreClassification } from "#lib/aggregation/metrics.ts";
 import { normal, seeded, shuffled } from "#lib/aggregation/random.ts";
 import { reduceSimple } from "#lib/aggregation/simple-reducers.ts";
-import { freshPrior, type Prior } from "#lib/aggregation/train.ts";
+import { freshPrior, modelFromPrior, type Prior } from "#lib/aggregation/train.ts";
 import { generateSet } from "./sets.ts";
 
 const first = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
@@ -81,9 +81,10 @@ describe("a job's profile", () => {
         return normal(random) + (right ? 1 : 0) + Math.log(i % 3 === 0 ? 0.88 : 0.06);
       }),
     }));
-    const set = withOwnProfile(fromMembers(honest, 2_000, 3, "logits"));
+    const set = withOwnProfile(fromMembers(honest, 2_000, 3, "logits"), labels.slice(0, 48));
     const shared = freshPrior().shared.slice();
     shared[layoutOf(0, 0).balance] = 3;
+    shared[layoutOf(0, 0).kappa] = 0.3;
     const start: Prior = { version: "leans back", shared };
     const { model } = fitLearned(selectRecords(set, first(48)), labels.slice(0, 48), start, 1);
     const rest = selectRecords(
@@ -92,6 +93,25 @@ describe("a job's profile", () => {
     );
     const score = (outputs: Float64Array) => scoreClassification(outputs, 3, labels.slice(100)).accuracy;
     expect(score(applyMetaModel(model, rest).outputs)).toBeGreaterThan(score(reduceSimple(rest, "mean")) - 0.01);
+  });
+});
+
+describe("without a label", () => {
+  it("a start that listens to the discriminant does no harm where classes are unequal", () => {
+    const random = seeded(10);
+    const labels = Float64Array.from({ length: 2_000 }, () => (random() < 0.88 ? 0 : random() < 0.5 ? 1 : 2));
+    const honest = Array.from({ length: 4 }, () => ({
+      outputs: Float64Array.from({ length: 6_000 }, (_, i) => {
+        const right = labels[Math.floor(i / 3)] === i % 3;
+        return normal(random) + (right ? 1.5 : 0) + Math.log(i % 3 === 0 ? 0.88 : 0.06);
+      }),
+    }));
+    const set = withOwnProfile(fromMembers(honest, 2_000, 3, "logits"));
+    const shared = freshPrior().shared.slice();
+    shared[layoutOf(0, 0).kappa] = 0.3;
+    const score = (outputs: Float64Array) => scoreClassification(outputs, 3, labels).accuracy;
+    const answers = applyMetaModel(modelFromPrior({ version: "listens", shared }, set), set).outputs;
+    expect(score(answers)).toBeGreaterThan(score(reduceSimple(set, "mean")) - 0.01);
   });
 });
 

@@ -4,12 +4,14 @@ import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type AggregationSet, fromMembers, selectRecords } from "#lib/aggregation/aggregation-set.ts";
+import { withOwnProfile } from "#lib/aggregation/job-profile.ts";
 import {
   applyMetaModel,
   HIDDEN,
   layoutOf,
   lossAndGradient,
   type MetaModel,
+  type PreparedSet,
   prepareSet,
   SHARED_PARAMETERS,
 } from "#lib/aggregation/meta-model.ts";
@@ -98,15 +100,20 @@ describe("meta-model", () => {
   });
 
   it("has the gradient that automatic differentiation finds (tfjs)", () => {
-    const { set, labels } = generateSet(12, 4, [{ skill: 1 }, { skill: 2 }, { skill: 0 }], 8);
+    const { set: whole, labels } = generateSet(120, 4, [{ skill: 1 }, { skill: 2 }, { skill: 0 }], 8);
+    const set = selectRecords(
+      withOwnProfile(whole),
+      Int32Array.from({ length: 12 }, (_, i) => i),
+    );
     const model = randomModel(set, 9);
     const prepared = prepareSet(set);
+    expect(prepared.discriminant.some((value) => value !== 0)).toBe(true);
     const gradient = new Float64Array(model.parameters.length);
-    const loss = lossAndGradient(model, prepared, labels, gradient);
+    const loss = lossAndGradient(model, prepared, labels.subarray(0, 12), gradient);
 
     const [tfLoss, tfGradient] = tf.tidy(() => {
       const { value, grads } = tf.valueAndGrads((theta: tf.Tensor) =>
-        lossWithTfjs(theta, set, prepared.features, labels, model.lean),
+        lossWithTfjs(theta, set, prepared, labels.subarray(0, 12), model.lean),
       )([tf.tensor1d(Float32Array.from(model.parameters))]);
       return [value.dataSync()[0]!, grads[0]!.dataSync()];
     });
@@ -144,7 +151,7 @@ describe("meta-model", () => {
 function lossWithTfjs(
   theta: tf.Tensor,
   set: AggregationSet,
-  features: Float64Array,
+  { features, discriminant }: PreparedSet,
   labels: Float64Array,
   lean: Float64Array,
 ): tf.Scalar {
@@ -174,6 +181,8 @@ function lossWithTfjs(
   const evidence = tf.sum(tf.reshape(tf.matMul(rows, maps), [set.records, perRecord, classes]), 1);
   const calibrated = tf.add(tf.mul(tf.exp(part(at.logTau, [1])), pooled), part(at.bias, [classes]));
   const balanced = tf.mul(part(at.balance, [1]), tf.tensor1d(Float32Array.from(lean)));
-  const answer = tf.logSoftmax(tf.addN([calibrated, evidence, tf.broadcastTo(balanced, calibrated.shape)]));
+  const opinion = tf.tensor2d(Float32Array.from(discriminant), [set.records, set.classes]);
+  const second = tf.mul(part(at.kappa, [1]), opinion);
+  const answer = tf.logSoftmax(tf.addN([calibrated, evidence, second, tf.broadcastTo(balanced, calibrated.shape)]));
   return tf.neg(tf.mean(tf.sum(tf.mul(oneHot(labels, set.classes), answer), 1)));
 }
