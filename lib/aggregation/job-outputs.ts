@@ -11,6 +11,8 @@ import {
   toLogProbabilities,
 } from "./aggregation-set.ts";
 
+import type { Piece } from "./pieces.ts";
+
 export type PrecisionClass = 0 | 1 | 2;
 
 export interface JobMember {
@@ -19,13 +21,6 @@ export interface JobMember {
   readonly read: (start: number, count: number) => Promise<Float32Array>;
   /** `[count · pieces]` precision classes of the same (aggregation-set.ts). */
   readonly precision: (start: number, count: number) => Promise<Uint8Array>;
-}
-
-/** One piece of a record: all of it, a window, or a tile. */
-export interface Piece {
-  /** Centre relative to the record, −1..1 across and down. */
-  readonly position: readonly [number, number];
-  readonly coverage: number;
 }
 
 export interface JobOutputs {
@@ -128,6 +123,23 @@ export function joinSets(sets: readonly AggregationSet[]): AggregationSet {
     coverage: Float64Array.from(sets.flatMap(({ coverage }) => [...coverage])),
     precisionClass: Uint8Array.from(sets.flatMap(({ precisionClass }) => [...precisionClass])),
   };
+}
+
+/** Every segment's output, member after member: `[count, members · pieces, width]`. */
+export async function joinedOutputs(
+  { members, pieces, width }: JobOutputs,
+  start: number,
+  count: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const values = await Promise.all(members.map(({ read }) => read(start, count)));
+  const row = pieces.length * width;
+  const joined = new Float32Array(count * members.length * row);
+  for (let r = 0; r < count; r++) {
+    values.forEach((member, m) => {
+      joined.set(member.subarray(r * row, (r + 1) * row), (r * members.length + m) * row);
+    });
+  }
+  return joined;
 }
 
 /** What members and pieces are called, in the order of the set's member numbers. */

@@ -1,6 +1,7 @@
 /** What most jobs do without, on the new-job page: an ensemble, windows, a name, a group; and what is said where it cannot be. */
 import { readFile } from "node:fs/promises";
 import { expect, type Page, test } from "@playwright/test";
+import { evaluate } from "#lib/model/evaluate.ts";
 import { denseModel } from "../support/dense-model.ts";
 import { type NodeDonor, startNodeDonor } from "../support/node-donor.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
@@ -57,14 +58,33 @@ test("windows of a signal: wrong numbers are said at their field, right ones are
   await page.getByLabel("Window, steps").fill(String(FEATURES));
   await page.getByLabel("From one to the next, steps").fill(String(FEATURES));
   await page.getByRole("button", { name: "Plan with these" }).click();
-  await expect(
-    page.getByRole("radio", { name: /the key stays here/ }),
-    "windows are combined elsewhere",
-  ).toBeDisabled();
   await page.getByRole("radio", { name: /^Public/ }).click();
   await submit(page);
   await expect(page.getByText("Completed", { exact: true })).toBeVisible({ timeout: 60_000 });
   expect(await answers(page)).toBe(RECORDS);
+});
+
+test("windows are cut, encrypted and combined in the browser that holds the key", async ({ page }) => {
+  test.setTimeout(180_000);
+  await begin(page, 2 * FEATURES);
+  await choose(page, "What a model reads", "Windows of a signal");
+  await page.getByLabel("Window, steps").fill(String(FEATURES));
+  await page.getByLabel("From one to the next, steps").fill(String(FEATURES));
+  await choose(page, "Combined by", "Mean");
+  await page.getByRole("button", { name: "Plan with these" }).click();
+  await page.getByRole("radio", { name: /the key stays here/ }).click();
+  await submit(page);
+  await expect(page.getByText("Completed", { exact: true })).toBeVisible({ timeout: 120_000 });
+  const coming = page.waitForEvent("download");
+  await page.getByRole("button", { name: "CSV" }).click();
+  const rows = (await readFile(await (await coming).path(), "utf8")).trimEnd().split("\n").slice(1);
+  expect(rows).toHaveLength(RECORDS);
+  const halves = probabilities(smallRecords(2 * RECORDS));
+  for (const [r, row] of rows.entries()) {
+    const [, ...answer] = row.split(",").map(Number);
+    const expected = halves[2 * r]!.map((p, c) => (p + halves[2 * r + 1]![c]!) / 2);
+    for (const [c, value] of answer.entries()) expect(Math.abs(value - expected[c]!)).toBeLessThan(0.05);
+  }
 });
 
 test("a model that reads something else is refused with the reason, and can be left out again", async ({ page }) => {
@@ -89,6 +109,18 @@ async function choose(page: Page, label: string, choice: string): Promise<void> 
 async function submit(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Submit job" }).click({ timeout: 60_000 });
   await page.waitForURL(/\/dashboard\/jobs\/job_/, { timeout: 60_000 });
+}
+
+/** What the model says of every window, as probabilities. */
+function probabilities(windows: Float32Array): number[][] {
+  const { graph } = smallModel();
+  const records = windows.length / FEATURES;
+  const [logits] = evaluate(graph, { records, inputs: new Map([[graph.inputs[0]!.name, windows]]) }).values();
+  return Array.from({ length: records }, (_, r) => {
+    const row = Array.from(logits!.data.slice(r * CLASSES, (r + 1) * CLASSES), Math.exp);
+    const sum = row.reduce((a, b) => a + b, 0);
+    return row.map((value) => value / sum);
+  });
 }
 
 /** Rows of the table that the page gives. */

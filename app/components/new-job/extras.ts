@@ -34,11 +34,8 @@ export const NO_EXTRAS: Extras = {
   fidelityPercent: "99",
 };
 
-type Options = Partial<
-  Pick<
-    z.input<typeof CreateJob>,
-    "name" | "segments" | "aggregation" | "group" | "regions" | "runtime" | "min_fidelity"
-  >
+type Options = { readonly segments?: SegmentSpec } & Partial<
+  Pick<z.input<typeof CreateJob>, "name" | "aggregation" | "group" | "regions" | "runtime" | "min_fidelity">
 >;
 
 export type ReadExtras =

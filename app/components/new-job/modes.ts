@@ -37,16 +37,15 @@ export function impossibleModes(
   model: ModelResource | null,
   modelHere: boolean,
   data: Data,
-  { members, extras }: Besides,
+  { members }: Besides,
 ): Record<Mode, string | null> {
   const all = [...(model ? [model] : []), ...members.map((member) => member.model)];
   const operators = all.some(({ encrypted }) => !encrypted.supported)
     ? `${all.length > 1 ? "One of the models" : "This model"} has an operator that cannot run on encrypted data (see above).`
     : null;
-  const cut = extras.cut === "none" ? null : "Windows and tiles are combined on the server: its key, or public data.";
   const earlier =
     !modelHere || members.some(({ file }) => file === null) || (data !== NO_DATA && !data.file)
       ? "For this, drop models and data as files: the key-holder is this browser."
       : null;
-  return { sealed: operators ?? cut ?? earlier, encrypted: operators, public: null };
+  return { sealed: operators ?? earlier, encrypted: operators, public: null };
 }

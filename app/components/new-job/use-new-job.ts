@@ -203,6 +203,7 @@ export function useNewJob() {
     let read = false;
     try {
       const holder = await restartCustody();
+      const { segments, ...rest } = options();
       const request = {
         models: [own, ...besides.current.members.flatMap(({ file: other }) => other ?? [])].map((content) => ({
           name: content.name,
@@ -211,7 +212,8 @@ export function useNewJob() {
         modelIds: [known, ...besides.current.members.map(({ model: other }) => other)].map(({ id }) => id),
         dataset: { name: file.name, content: file },
         ingest: ingestSettings(chosen),
-        options: options(),
+        segments,
+        options: rest,
       };
       const local = await holder.plan(request, ({ description }) => {
         if (!current()) return;

@@ -17,7 +17,7 @@ import { reopenSealed } from "../custody/reopen.ts";
 import { decryptedOutputs } from "../custody/results.ts";
 import { type CustodyProgress, runSealed, type SealedOutcome } from "../custody/run-sealed.ts";
 import { loadState, type SealedState } from "../custody/stores.ts";
-import { combinedElsewhere, planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
+import { planSealed, sealedPlan, submitSealed } from "../custody/submit-sealed.ts";
 import type { FluxClient } from "../flux-client.ts";
 import { combining, formatOf, placing, type SubmitOptions } from "./arguments.ts";
 import { readDatasetOptions } from "./dataset-options.ts";
@@ -31,8 +31,7 @@ export async function submitFromHere(
   datasetPath: string,
   options: SubmitOptions,
 ): Promise<void> {
-  const { segments, aggregation } = combining(options);
-  if (segments || aggregation === "concat") throw combinedElsewhere();
+  const { segments, ...combined } = combining(options);
   const { ingest, inputs } = await readDatasetOptions(options);
   const { client, url } = await connect(options);
   const format = formatOf(options.format, options.output);
@@ -44,9 +43,10 @@ export async function submitFromHere(
       models: await Promise.all(modelPaths.map(sourceFile)),
       dataset: await sourceFile(datasetPath),
       ingest,
+      segments,
       options: {
         inputs: [...inputs],
-        ...combining(options),
+        ...combined,
         ...placing(options),
       },
     },
@@ -212,7 +212,7 @@ async function sourceFile(path: string): Promise<NamedFile> {
 /** Whole or not at all. */
 async function writeSealed(state: SealedState, format: ResultFormat, path: string, reducer?: Reducer): Promise<void> {
   const { source, report } = await aggregateSealed(folderJobs(), state, reducer);
-  if (state.members.length > 1 || report.candidates.length > 0) {
+  if (state.members.length * state.pieces.length > 1 || report.candidates.length > 0) {
     for (const line of describeReport(report)) say(line);
   }
   const { bytes } = resultFile(format, source);

@@ -3,18 +3,20 @@
  * and of feedback. The same code as on the coordinator, which sees neither outputs nor labels of these jobs.
  */
 import { aggregateJob } from "#lib/aggregation/aggregate-job.ts";
-import type { JobOutputs } from "#lib/aggregation/job-outputs.ts";
+import { type JobOutputs, joinedOutputs } from "#lib/aggregation/job-outputs.ts";
 import { freshPrior } from "#lib/aggregation/train.ts";
 import { mergeFeedback, NO_FEEDBACK, type RatedRecords, StoredFeedback } from "#lib/dataset/merge-feedback.ts";
-import type { ResultChunk, ResultSource } from "#lib/dataset/results/index.ts";
+import type { ResultSource } from "#lib/dataset/results/index.ts";
 import type { AggregationReport, Feedback, Reducer } from "#lib/protocol/api/aggregation.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { elementsPerRecord } from "#lib/protocol/tensors.ts";
-import { type DecryptedOutputs, decryptedOutputs, recordsIn, resultSource } from "./results.ts";
+import { chunksOf, type DecryptedOutputs, decryptedOutputs, readRecords, recordsOf, resultSource } from "./results.ts";
 import { FEEDBACK_BLOB, type JobStore, jsonBlob, labelsBlob, readJson, type SealedState } from "./stores.ts";
 
 export interface SealedAnswers {
   readonly source: ResultSource;
+  /** Answers of some records, output after output: `[count, …shape]` as `source.outputs` says. */
+  readonly read: (start: number, count: number) => Promise<Float32Array<ArrayBuffer>[]>;
   readonly report: AggregationReport;
 }
 
@@ -34,7 +36,8 @@ export async function aggregateSealed(
   const labels = await labelsOf(store, state);
   for (const [record, target] of feedback.labels) labels[record] = target;
   const scores = feedback.ratings.map(({ score }) => score);
-  const { report, asTheyAre, apply } = await aggregateJob(outputsOf(decrypted), {
+  const outputs = outputsOf(decrypted);
+  const { report, asTheyAre, apply } = await aggregateJob(outputs, {
     reducer,
     labels,
     feedback: feedback.labels.length > 0,
@@ -46,29 +49,22 @@ export async function aggregateSealed(
       mean: scores.length > 0 ? scores.reduce((a, b) => a + b, 0) / scores.length : null,
     },
   });
-  if (asTheyAre && state.members.length === 1) return { source: resultSource(decrypted), report };
-  if (asTheyAre) {
-    throw new FluxError(
-      "invalid_request",
-      "Keeping every member's outputs is not offered with the key on this machine.",
-      {
-        param: "aggregation",
-      },
-    );
-  }
+  const segments = state.members.length * state.pieces.length;
+  const read = async (start: number, count: number): Promise<Float32Array<ArrayBuffer>[]> => {
+    if (!asTheyAre) return [Float32Array.from(await apply(start, count))];
+    if (segments > 1) return [await joinedOutputs(outputs, start, count)];
+    const own = state.members[0]!.keys();
+    return Promise.all([...own].map((index) => readRecords(decrypted, { member: 0, output: index }, start, count)));
+  };
+  if (asTheyAre && segments === 1) return { source: resultSource(decrypted), read, report };
+  const shape = asTheyAre ? [segments, ...output.shape] : [...output.shape];
   const source: ResultSource = {
     records: state.records,
-    outputs: [{ ...output, dtype: "FP32" }],
+    outputs: [{ ...output, dtype: "FP32", shape }],
     idName: state.idName,
-    async *chunks(): AsyncGenerator<ResultChunk> {
-      for (let batch = 0; batch < state.batches; batch++) {
-        const start = batch * state.recordsPerBatch;
-        const answers = await apply(start, recordsIn(state, batch));
-        yield { start, ids: await decrypted.ids(batch), outputs: [Float32Array.from(answers)] };
-      }
-    },
+    chunks: () => chunksOf(decrypted, read),
   };
-  return { source, report };
+  return { source, read, report };
 }
 
 /** Keeps labels and ratings here, whole or not at all. @returns how many are new */
@@ -93,7 +89,7 @@ async function labelsOf(store: JobStore, state: SealedState): Promise<Float64Arr
   const labels = new Float64Array(state.records).fill(Number.NaN);
   for (let batch = 0; batch < state.batches; batch++) {
     const blob = await store.get(state.job, labelsBlob(batch));
-    if (blob) labels.set(new Float64Array(await blob.arrayBuffer()), batch * state.recordsPerBatch);
+    if (blob) labels.set(new Float64Array(await blob.arrayBuffer()), recordsOf(state, batch).start);
   }
   return labels;
 }
@@ -105,22 +101,11 @@ function outputsOf(decrypted: DecryptedOutputs): JobOutputs {
   return {
     records: state.records,
     width,
-    pieces: [{ position: [0, 0], coverage: 1 }],
+    pieces: state.pieces,
     members: state.members.map((_, member) => ({
       name: state.models[member]?.name ?? `member ${member + 1}`,
-      precision: async (_start, count) => new Uint8Array(count),
-      read: async (start, count) => {
-        const values = new Float32Array(count * width);
-        for (let at = start; at < start + count; ) {
-          const batch = Math.floor(at / state.recordsPerBatch);
-          const first = batch * state.recordsPerBatch;
-          const to = Math.min(start + count, first + recordsIn(state, batch));
-          const [own] = await decrypted.read(batch, member);
-          values.set(own!.subarray((at - first) * width, (to - first) * width), (at - start) * width);
-          at = to;
-        }
-        return values;
-      },
+      precision: async (_start, count) => new Uint8Array(count * state.pieces.length),
+      read: (start, count) => readRecords(decrypted, { member, output: 0 }, start, count),
     })),
   };
 }
@@ -139,7 +124,7 @@ function ratedRecords(store: JobStore, state: SealedState): RatedRecords {
       const found = new Map<string, number>();
       for (let batch = 0; batch < state.batches; batch++) {
         (await decrypted.ids(batch))?.forEach((id, row) => {
-          if (wanted.has(id)) found.set(id, batch * state.recordsPerBatch + row);
+          if (wanted.has(id)) found.set(id, recordsOf(state, batch).start + row);
         });
       }
       return found;

@@ -1,8 +1,15 @@
 /** What is said between whoever runs a sealed job (a page, the command line) and the thread that holds keys and plain records. */
 
+import type { Piece } from "#lib/aggregation/pieces.ts";
 import type { MeasuredFidelity } from "#lib/protocol/api/jobs.ts";
 import type { TensorInfo } from "#lib/protocol/api/uploads.ts";
-import type { ColumnMapping, DatasetDescription, DatasetFormat, Preprocessing } from "#lib/protocol/datasets.ts";
+import type {
+  ColumnMapping,
+  DatasetDescription,
+  DatasetFormat,
+  Preprocessing,
+  SegmentSpec,
+} from "#lib/protocol/datasets.ts";
 import type { RecordTensor } from "#lib/protocol/tensors.ts";
 
 /** How to read the dataset: what POST /datasets takes in the coordinator's custody. */
@@ -36,10 +43,15 @@ export interface OpenRequest {
   readonly dataset: SentFile;
   readonly ingest: IngestSettings;
   readonly inputs: ColumnMapping["inputs"];
+  /** Cuts every record into windows or tiles, which the models read. */
+  readonly segments?: SegmentSpec;
 }
 
 export interface OpenedInputs {
+  /** Of the whole records. */
   readonly description: DatasetDescription;
+  /** What every record is cut into: a batch's rows are pieces, record after record. */
+  readonly pieces: readonly Piece[];
   readonly models: readonly { readonly name: string; readonly inputs: TensorInfo[]; readonly outputs: TensorInfo[] }[];
 }
 

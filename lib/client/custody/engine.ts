@@ -2,6 +2,7 @@
  * The key-holder's thread: reads models and records, plans, encrypts and decrypts. Runs in a worker thread of Node and in a Web
  * Worker; what differs (decoders, where sections lie, where SEAL's WASM is) is passed in. Keys come with each call and are kept by the caller.
  */
+import { piecesOf } from "#lib/aggregation/pieces.ts";
 import { bindInputs } from "#lib/dataset/bind.ts";
 import type { Decoders } from "#lib/dataset/context.ts";
 import { type FlatRecords, flatRecords } from "#lib/dataset/flat-records.ts";
@@ -10,6 +11,7 @@ import { ingestDataset } from "#lib/dataset/ingest.ts";
 import { modelInputs } from "#lib/dataset/model-inputs.ts";
 import { type DatasetReader, openDataset } from "#lib/dataset/reader.ts";
 import type { SectionReader, SectionSink } from "#lib/dataset/sections.ts";
+import { openSegments, segmentDataset } from "#lib/dataset/segmented.ts";
 import { blobSource } from "#lib/dataset/source.ts";
 import { ResultAssembler } from "#lib/keyholder/assemble.ts";
 import { calibrationRecords, coarseRanges, rangesOf } from "#lib/keyholder/calibration.ts";
@@ -41,7 +43,9 @@ export interface EngineHost {
 
 interface Inputs {
   readonly graphs: readonly Graph[];
+  /** Whole records: their labels and ids. */
   readonly reader: DatasetReader;
+  /** What is encrypted: records, or their segments. */
   readonly records: FlatRecords;
 }
 
@@ -82,9 +86,9 @@ function engineHandlers(host: EngineHost, notify: (notice: EngineNotice) => void
 
   return {
     async open(request) {
-      const { graphs, reader, bindings, models } = await openInputs(host, request);
-      inputs = { graphs, reader, records: flatRecords(reader, bindings) };
-      return { value: { description: reader.description, models } };
+      const { graphs, reader, units, bindings, pieces, models } = await openInputs(host, request);
+      inputs = { graphs, reader, records: flatRecords(units, bindings) };
+      return { value: { description: reader.description, pieces, models } };
     },
 
     async plan({ minFidelity }) {
@@ -165,7 +169,7 @@ function engineHandlers(host: EngineHost, notify: (notice: EngineNotice) => void
   };
 }
 
-async function openInputs(host: EngineHost, { models, dataset, ingest, inputs }: OpenRequest) {
+async function openInputs(host: EngineHost, { models, dataset, ingest, inputs, segments }: OpenRequest) {
   const loaded = [];
   for (const { name, content } of models) {
     const blob = await contentOf(host, content);
@@ -178,7 +182,8 @@ async function openInputs(host: EngineHost, { models, dataset, ingest, inputs }:
     return graph;
   });
   const sections = await host.makeSections();
-  const modelImages = imagesOfModel(first.model.inputs.map(tensorInfo));
+  // Images that are cut stay as large as they are: the model's input is one tile.
+  const modelImages = segments ? null : imagesOfModel(first.model.inputs.map(tensorInfo));
   const images = modelImages ? { modelImages } : {};
   const options = { fileName: dataset.name, decoders: host.decoders, ...images, ...ingest };
   const description = await ingestDataset(blobSource(await contentOf(host, dataset.content)), options, sections);
@@ -187,8 +192,11 @@ async function openInputs(host: EngineHost, { models, dataset, ingest, inputs }:
     inputs: model.inputs.map(tensorInfo),
     outputs: model.outputs.map(tensorInfo),
   }));
-  const { inputs: bindings } = bindInputs(description, modelInputs(infos[0]!), { inputs });
-  return { graphs, bindings, reader: openDataset(description, sections), models: infos };
+  const cut = segmentDataset(description, segments);
+  const { inputs: bindings } = bindInputs(cut.description, modelInputs(infos[0]!), { inputs });
+  const reader = openDataset(description, sections);
+  const pieces = piecesOf(cut.plan?.segments ?? null);
+  return { graphs, bindings, reader, units: openSegments(reader, cut), pieces, models: infos };
 }
 
 async function contentOf(host: EngineHost, content: SentFile["content"]): Promise<Blob> {

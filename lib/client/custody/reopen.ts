@@ -33,6 +33,7 @@ export async function reopenSealed(
       ...(preprocessing ? { preprocessing } : {}),
     },
     inputs: state.inputs,
+    ...(state.segments ? { segments: state.segments } : {}),
   });
   const programs = [];
   for (const [index, { digest, members }] of state.programs.entries()) {

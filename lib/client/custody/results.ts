@@ -6,15 +6,16 @@
 import { z } from "zod";
 import type { ResultChunk, ResultSource } from "#lib/dataset/results/index.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
+import { elementsPerRecord } from "#lib/protocol/tensors.ts";
 import { decryptedBlob, idsBlob, type JobStore, outputsBlob, readJson, type SealedState } from "./stores.ts";
 
 export interface DecryptedOutputs {
   readonly state: SealedState;
   /** Are all of a batch's outputs here? */
   has(batch: number): Promise<boolean>;
-  /** One member's outputs of a batch, in the order of `state.members[member]`: FP32 `[records, …shape]`. */
+  /** One member's outputs of a batch, in the order of `state.members[member]`: FP32 `[rows, …shape]`. */
   read(batch: number, member: number): Promise<Float32Array<ArrayBuffer>[]>;
-  /** The id column of a batch; null where there is none. */
+  /** The ids of the records whose first piece is in a batch; null where there is no id column. */
   ids(batch: number): Promise<string[] | null>;
 }
 
@@ -42,28 +43,64 @@ export function decryptedOutputs(store: JobStore, state: SealedState): Decrypted
   };
 }
 
-/** Records that a batch holds. */
-export function recordsIn(state: SealedState, batch: number): number {
-  return Math.min(state.recordsPerBatch, state.records - batch * state.recordsPerBatch);
+/** The records whose first piece is in a batch: every record belongs to one, although its last pieces may be in the next. */
+export function recordsOf(
+  { records, recordsPerBatch, pieces }: Pick<SealedState, "records" | "recordsPerBatch" | "pieces">,
+  batch: number,
+): { readonly start: number; readonly count: number } {
+  const firstFrom = (row: number) => Math.min(records, Math.ceil(row / pieces.length));
+  const start = firstFrom(batch * recordsPerBatch);
+  return { start, count: firstFrom((batch + 1) * recordsPerBatch) - start };
 }
 
-/** One member's outputs as a results file is written from them. */
+/** One output of one member for some records, from as many batches as they lie in: `[count, pieces, …shape]`. */
+export async function readRecords(
+  decrypted: DecryptedOutputs,
+  { member, output }: { readonly member: number; readonly output: number },
+  start: number,
+  count: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const { recordsPerBatch, pieces, members } = decrypted.state;
+  const width = elementsPerRecord(members[member]![output]!);
+  const from = start * pieces.length;
+  const to = (start + count) * pieces.length;
+  const values = new Float32Array((to - from) * width);
+  for (let at = from; at < to; ) {
+    const batch = Math.floor(at / recordsPerBatch);
+    const first = batch * recordsPerBatch;
+    const end = Math.min(to, first + recordsPerBatch);
+    const rows = (await decrypted.read(batch, member))[output]!;
+    values.set(rows.subarray((at - first) * width, (end - first) * width), (at - from) * width);
+    at = end;
+  }
+  return values;
+}
+
+/** One member's outputs as a results file is written from them: of all pieces, where records are cut. */
 export function resultSource(decrypted: DecryptedOutputs, member = 0): ResultSource {
   const { state } = decrypted;
   const outputs = state.members[member];
   if (!outputs) throw new FluxError("not_found", `The job has no member ${member}.`);
+  const { length } = state.pieces;
   return {
     records: state.records,
-    outputs,
+    outputs: outputs.map((output) => (length === 1 ? output : { ...output, shape: [length, ...output.shape] })),
     idName: state.idName,
-    async *chunks(): AsyncGenerator<ResultChunk> {
-      for (let batch = 0; batch < state.batches; batch++) {
-        yield {
-          start: batch * state.recordsPerBatch,
-          ids: await decrypted.ids(batch),
-          outputs: await decrypted.read(batch, member),
-        };
-      }
-    },
+    chunks: () =>
+      chunksOf(decrypted, (start, count) =>
+        Promise.all(outputs.map((_, output) => readRecords(decrypted, { member, output }, start, count))),
+      ),
   };
+}
+
+/** Results of all records, a batch's worth at a time. */
+export async function* chunksOf(
+  decrypted: DecryptedOutputs,
+  read: (start: number, count: number) => Promise<Float32Array<ArrayBuffer>[]>,
+): AsyncGenerator<ResultChunk> {
+  const { state } = decrypted;
+  for (let batch = 0; batch < state.batches; batch++) {
+    const { start, count } = recordsOf(state, batch);
+    if (count > 0) yield { start, ids: await decrypted.ids(batch), outputs: await read(start, count) };
+  }
 }

@@ -16,7 +16,7 @@ import type { FluxClient } from "../flux-client.ts";
 import { type CustodyApi, custodyApi } from "./api.ts";
 import type { Engine } from "./engine-caller.ts";
 import { patiently } from "./patience.ts";
-import { recordsIn } from "./results.ts";
+import { recordsOf } from "./results.ts";
 import {
   decryptedBlob,
   idsBlob,
@@ -322,7 +322,7 @@ class Keeper {
     // Left behind where a run ended just after the upload.
     await store.remove(state.job, seedBlob(batch));
     await store.remove(state.job, lanesBlob(batch));
-    const records = { start: batch * state.recordsPerBatch, count: recordsIn(state, batch) };
+    const records = recordsOf(state, batch);
     const labels = await engine.call("labels", records);
     if (labels) await store.put(state.job, labelsBlob(batch), new Blob([Float64Array.from(labels)]));
     const ids = await engine.call("ids", records);

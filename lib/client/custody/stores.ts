@@ -3,9 +3,10 @@
  * them, readable by their owner only. Everything else of a job: its state, ciphertexts on their way, decrypted outputs.
  */
 import { z } from "zod";
+import { Pieces, WHOLE } from "#lib/aggregation/pieces.ts";
 import { type KeyholderPlan, parseKeyholderPlan } from "#lib/lanes/plan.ts";
 import { Reducer } from "#lib/protocol/api/aggregation.ts";
-import { ColumnMapping, DatasetFormat, Preprocessing } from "#lib/protocol/datasets.ts";
+import { ColumnMapping, DatasetFormat, Preprocessing, SegmentSpec } from "#lib/protocol/datasets.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { Digest, JobId } from "#lib/protocol/ids.ts";
 import { RecordTensor } from "#lib/protocol/tensors.ts";
@@ -44,6 +45,10 @@ const SealedState = z.object({
   /** Outputs of every member. */
   members: z.array(z.array(RecordTensor).min(1)).min(1),
   records: z.int().positive(),
+  /** What every record is cut into. */
+  pieces: Pieces.default([WHOLE]),
+  segments: SegmentSpec.optional(),
+  /** Rows of a batch: records, or pieces of them. */
   recordsPerBatch: z.int().positive(),
   batches: z.int().positive(),
   idName: z.string().nullable(),
@@ -73,7 +78,7 @@ export const lanesBlob = (batch: number): string => `lanes${batch}`;
 export const seedBlob = (batch: number): string => `seed${batch}`;
 export const outputsBlob = (batch: number, member: number, output: number): string =>
   `outputs${member}.${batch}.${output}`;
-/** float64, NaN where a record has no label. */
+/** Of the records whose first piece is in the batch: float64, NaN where a record has no label. */
 export const labelsBlob = (batch: number): string => `labels${batch}`;
 /** Labels and ratings that were given after the results. */
 export const FEEDBACK_BLOB = "feedback";

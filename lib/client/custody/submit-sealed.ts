@@ -1,6 +1,7 @@
 /** Plans a job at home, uploads the model and the lane programs, and submits. Nothing of the records leaves; no key exists yet. */
 import type { z } from "zod";
 import type { CreateJob, JobResource, Plan } from "#lib/protocol/api/jobs.ts";
+import type { SegmentSpec } from "#lib/protocol/datasets.ts";
 import { FluxError } from "#lib/protocol/errors.ts";
 import { Digest, type FileId, type ModelId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../flux-client.ts";
@@ -14,10 +15,12 @@ export interface SealedRequest {
   readonly modelIds?: readonly ModelId[];
   readonly dataset: NamedFile;
   readonly ingest: IngestSettings;
+  /** Cuts every record here; the coordinator learns only into how many pieces. */
+  readonly segments?: SegmentSpec | undefined;
   /** What POST /jobs takes besides. */
   readonly options: Omit<
     z.input<typeof CreateJob>,
-    "model" | "models" | "dataset" | "sealed" | "privacy" | "custody" | "dry_run"
+    "model" | "models" | "dataset" | "segments" | "sealed" | "privacy" | "custody" | "dry_run"
   >;
 }
 
@@ -36,25 +39,16 @@ export async function planSealed(
   request: SealedRequest,
   onOpened: (opened: OpenedInputs) => void = () => {},
 ): Promise<LocallyPlanned> {
-  if (request.options.segments || request.options.aggregation === "concat") throw combinedElsewhere();
   const opened = await engine.call("open", {
     models: request.models.map(sentFile),
     dataset: sentFile(request.dataset),
     ingest: request.ingest,
     inputs: request.options.inputs ?? [],
+    ...(request.segments ? { segments: request.segments } : {}),
   });
   onOpened(opened);
   const local = await engine.call("plan", { minFidelity: request.options.min_fidelity ?? 0.99 });
   return { request, opened, local };
-}
-
-/** Said at once, rather than results of one model only after everything was computed. */
-export function combinedElsewhere(): FluxError {
-  return new FluxError(
-    "unavailable",
-    "Windows, tiles and every member's own outputs are given in the coordinator's custody only, so far: add --custody coordinator, or submit whole records.",
-    { param: "custody" },
-  );
 }
 
 /** What it would cost and what donors would see, with the donors that are online now; nothing is kept but the uploaded files. */
@@ -85,7 +79,9 @@ export async function submitSealed(
     members: local.members.map((outputs) => [...outputs]),
     records,
     recordsPerBatch: local.recordsPerBatch,
-    batches: Math.ceil(records / local.recordsPerBatch),
+    batches: Math.ceil((records * opened.pieces.length) / local.recordsPerBatch),
+    pieces: opened.pieces.map(({ position, coverage }) => ({ position: [...position], coverage })),
+    ...(request.segments ? { segments: request.segments } : {}),
     idName: opened.description.id?.name ?? null,
     label: opened.description.label,
     aggregation: request.options.aggregation ?? "auto",
@@ -125,6 +121,7 @@ async function uploadAll(client: FluxClient, planned: LocallyPlanned) {
     custody: "submitter" as const,
     sealed: {
       records: opened.description.records,
+      segments: opened.pieces.length,
       programs,
       fidelity: local.fidelity,
       key_holder_ms_per_record: local.keyHolderMsPerRecord,

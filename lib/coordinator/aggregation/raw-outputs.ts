@@ -4,7 +4,7 @@
  * aggregated anew when labels arrive.
  */
 import { z } from "zod";
-import type { SegmentPlan } from "#lib/dataset/segments.ts";
+import { Pieces } from "#lib/aggregation/pieces.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import type { RuntimeId } from "#lib/protocol/stage.ts";
 import { bytesPerRecord, elementsPerRecord, RecordTensor } from "#lib/protocol/tensors.ts";
@@ -29,7 +29,7 @@ export const RawOutputs = z.object({
   records: z.int().nonnegative(),
   members: z.array(RawMember).min(1),
   /** Of every record: one piece that is all of it, or its windows or tiles. */
-  pieces: z.array(z.object({ position: z.tuple([z.number(), z.number()]), coverage: z.number() })).min(1),
+  pieces: Pieces,
 });
 export type RawOutputs = z.infer<typeof RawOutputs>;
 
@@ -50,15 +50,6 @@ export async function writeRawOutputs(objects: ObjectStore, jobId: JobId, raw: R
 export async function readRawOutputs(objects: ObjectStore, jobId: JobId): Promise<RawOutputs> {
   const bytes = await objects.read(rawName(jobId, "description"));
   return RawOutputs.parse(JSON.parse(new TextDecoder().decode(bytes)));
-}
-
-/** Where the pieces of a record lie, as the meta-model sees them: −1..1 from the middle. */
-export function piecesOf(plan: SegmentPlan | null): RawOutputs["pieces"] {
-  if (!plan) return [{ position: [0, 0], coverage: 1 }];
-  return plan.segments.map(({ position, coverage }) => {
-    const [down, across] = position.length === 2 ? position : [0.5, position[0]];
-    return { position: [2 * (across ?? 0.5) - 1, 2 * (down ?? 0.5) - 1], coverage };
-  });
 }
 
 /** Puts the decrypted batches of one member of an encrypted job together: no unit is missing, every one is exact. */

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { aggregateJob } from "#lib/aggregation/aggregate-job.ts";
-import type { JobOutputs } from "#lib/aggregation/job-outputs.ts";
+import { type JobOutputs, joinedOutputs } from "#lib/aggregation/job-outputs.ts";
 import { openDataset } from "#lib/dataset/reader.ts";
 import { AggregationTask, Reducer } from "#lib/protocol/api/aggregation.ts";
 import { DatasetDescription } from "#lib/protocol/datasets.ts";
@@ -116,21 +116,12 @@ async function asTheyAre(objects: ObjectStore, jobId: JobId, version: number, ra
     return { outputs: first.outputs, parts, missing: first.missing };
   }
   const output = first.outputs[0]!;
-  const width = elementsPerRecord(output);
   const part = resultsName(jobId, version, outputPart(0));
-  const { members: sources } = jobOutputs(objects, jobId, raw);
+  const sources = jobOutputs(objects, jobId, raw);
   await writeObject(objects, part, async (writer) => {
     for (let start = 0; start < records; start += CHUNK_RECORDS) {
       const count = Math.min(CHUNK_RECORDS, records - start);
-      const values = await Promise.all(sources.map(({ read }) => read(start, count)));
-      const row = pieces.length * width;
-      const joined = new Float32Array(count * members.length * row);
-      for (let r = 0; r < count; r++) {
-        values.forEach((member, m) => {
-          joined.set(member.subarray(r * row, (r + 1) * row), (r * members.length + m) * row);
-        });
-      }
-      await writer.append(new Uint8Array(joined.buffer));
+      await writer.append(new Uint8Array((await joinedOutputs(sources, start, count)).buffer));
     }
   });
   const shape = [members.length * pieces.length, ...output.shape];

@@ -76,7 +76,8 @@ export async function planSealedJob(
   const paths = files.map(({ sha256 }) => blobs.path(sha256));
   const inspected = Inspected.parse(await runIsolated(TASK, { paths }, LIMITS));
   const { cost, members } = inspected;
-  const batches = Math.ceil(sealed.records / cost.recordsPerBatch);
+  const { segments } = sealed;
+  const batches = Math.ceil((sealed.records * segments) / cost.recordsPerBatch);
   const computed = batches * cost.recordsPerBatch;
   const online = donorsOnline();
   const donorSeconds = (cost.donorCoreSecondsPerRecord * computed) / Math.max(1, online);
@@ -86,18 +87,18 @@ export async function planSealedJob(
     privacy: "encrypted",
     custody: "submitter",
     records: sealed.records,
-    records_per_batch: cost.recordsPerBatch,
+    records_per_batch: Math.max(1, Math.floor(cost.recordsPerBatch / segments)),
     batches,
     microtasks: batches * cost.microtasksPerBatch * members.length,
-    bytes_per_record_down: cost.bytesDownPerRecord,
-    bytes_per_record_up: cost.bytesUpPerRecord,
+    bytes_per_record_down: segments * cost.bytesDownPerRecord,
+    bytes_per_record_up: segments * cost.bytesUpPerRecord,
     squares: Math.max(...members.map(({ squares }) => squares)),
     ring_degree: cost.ringDegree,
     modulus_bits: cost.modulusBits,
     security_bits: 128,
-    core_seconds_per_record: cost.donorCoreSecondsPerRecord,
-    key_holder_ms_per_record: sealed.key_holder_ms_per_record,
-    plain_model_ms_per_record: sealed.plain_model_ms_per_record,
+    core_seconds_per_record: segments * cost.donorCoreSecondsPerRecord,
+    key_holder_ms_per_record: segments * sealed.key_holder_ms_per_record,
+    plain_model_ms_per_record: segments * sealed.plain_model_ms_per_record,
     fidelity: {
       ...sealed.fidelity,
       wanted: request.min_fidelity,

@@ -1,6 +1,7 @@
 /** Jobs, as submitters ask for them: plan, submit, watch, cancel, download. */
 
 import type { z } from "zod";
+import { piecesOf } from "#lib/aggregation/pieces.ts";
 import { openDataset } from "#lib/dataset/reader.ts";
 import { type ResultChunk, type ResultFile, type ResultSource, resultFile } from "#lib/dataset/results/index.ts";
 import { segmentDataset } from "#lib/dataset/segmented.ts";
@@ -18,13 +19,7 @@ import type { BlobStore, ObjectStore } from "#lib/storage/objects.ts";
 import type { DatasetRecord, JobEventRecord, JobRecord, ModelRecord, StageRecord } from "#lib/storage/records.ts";
 import { type Caller, type Page, type PageRequest, type Store, SYSTEM } from "#lib/storage/store.ts";
 import type { JobAggregation } from "../aggregation/job-aggregation.ts";
-import {
-  collectDecrypted,
-  collectResults,
-  piecesOf,
-  type RawMember,
-  writeRawOutputs,
-} from "../aggregation/raw-outputs.ts";
+import { collectDecrypted, collectResults, type RawMember, writeRawOutputs } from "../aggregation/raw-outputs.ts";
 import type { SubmittedJobs } from "../custody/submitted-jobs.ts";
 import { objectSections } from "../dataset-sections.ts";
 import type { EncryptedJobs } from "../encrypted/encrypted-jobs.ts";
@@ -416,7 +411,12 @@ export class JobService {
     for (const [member, { name }] of models.entries()) {
       members.push({ name, ...(await collect(member, description.records)) });
     }
-    await writeRawOutputs(objects, job.id, { version: 1, records: dataset.records, members, pieces: piecesOf(plan) });
+    await writeRawOutputs(objects, job.id, {
+      version: 1,
+      records: dataset.records,
+      members,
+      pieces: piecesOf(plan?.segments ?? null),
+    });
   }
 
   async #collectStage(stages: readonly StageRecord[], member: number, units: number) {

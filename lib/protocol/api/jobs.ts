@@ -73,6 +73,10 @@ export const CreateJob = z
   .refine((job) => job.sealed === undefined || (job.custody === "submitter" && job.privacy === "encrypted"), {
     message: 'sealed goes with custody "submitter" and privacy "encrypted"',
     path: ["sealed"],
+  })
+  .refine((job) => job.sealed === undefined || job.segments === undefined, {
+    message: "sealed records are cut by whoever holds the key: say in sealed.segments how many there are of each",
+    path: ["segments"],
   });
 export type CreateJob = z.infer<typeof CreateJob>;
 

@@ -7,7 +7,7 @@ import type { JobResource, Plan, ResultFormat } from "#lib/protocol/api/jobs.ts"
 import { FluxError } from "#lib/protocol/errors.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import type { FluxClient } from "../../flux-client.ts";
-import { aggregateSealed } from "../aggregate-sealed.ts";
+import { aggregateSealed, type SealedAnswers } from "../aggregate-sealed.ts";
 import { type Engine, engineOf } from "../engine-caller.ts";
 import type { NamedFile, OpenedInputs } from "../engine-calls.ts";
 import { exportKeys, importKeys } from "../key-file.ts";
@@ -24,6 +24,7 @@ export type {
   LocallyPlanned,
   NamedFile,
   OpenedInputs,
+  SealedAnswers,
   SealedOutcome,
   SealedRequest,
 };
@@ -51,6 +52,8 @@ export interface BrowserCustody {
   outputs(job: JobId): Promise<DecryptedOutputs>;
   /** Is every batch decrypted here? */
   decrypted(job: JobId): Promise<boolean>;
+  /** The job's answers, of its members and pieces together, as far as anything is to be combined. Fits once. */
+  answers(job: JobId): Promise<SealedAnswers>;
   /** A results file, made in the page. */
   results(job: JobId, format: ResultFormat, member?: number): Promise<{ readonly file: Blob; readonly name: string }>;
   /** The job's keys as a file to put away. */
@@ -114,6 +117,7 @@ export async function openBrowserCustody({
     jobs: () => store.list(),
     outputs,
     decrypted: async (job) => allDecrypted(await outputs(job)),
+    answers: async (job) => aggregateSealed(store, await loadState(store, job)),
     async results(job, format, member) {
       const { bytes, extension, contentType } = resultFile(
         format,
