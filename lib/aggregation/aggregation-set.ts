@@ -5,7 +5,6 @@
  * one row of `classes` values a segment. For regression (`task: "regression"`) the rows hold plain values instead.
  */
 import { FluxError } from "#lib/protocol/errors.ts";
-import type { Discriminant } from "./discriminant.ts";
 import { gatherRows } from "./rows.ts";
 
 export type Task = "classification" | "regression";
@@ -40,6 +39,16 @@ export interface JobProfile {
   /** `[classes]` mean probability of each class, members weighted by their standing; empty for regression. */
   readonly marginal: Float64Array;
   readonly discriminant: Discriminant | null;
+}
+
+/** A linear classifier over all that a record's members say, taught by the members themselves: discriminant.ts. */
+export interface Discriminant {
+  /** `[members, classes]` mean of what members say: a member that is missing counts as saying it. */
+  readonly centre: Float64Array;
+  /** `[members, classes, classes]`: what member m's k says of class c */
+  readonly weights: Float64Array;
+  /** `[classes]` */
+  readonly bias: Float64Array;
 }
 
 /** How raw model outputs become log-probabilities. */

@@ -12,17 +12,8 @@
  * averaged over members first (0.5, 2.1, 2.3), the teacher not leant back (0.5, 3.1, 2.2), soft instead of hard answers of
  * it (0.5, 2.4, 2.2), a second and third round (0.6, 4.1, 2.6).
  */
-import type { AggregationSet } from "./aggregation-set.ts";
+import type { AggregationSet, Discriminant } from "./aggregation-set.ts";
 import { argmax } from "./simple-reducers.ts";
-
-export interface Discriminant {
-  /** `[members, classes]` mean of what members say: a member that is missing counts as saying it. */
-  readonly centre: Float64Array;
-  /** `[members, classes, classes]`: what member m's k says of class c */
-  readonly weights: Float64Array;
-  /** `[classes]` */
-  readonly bias: Float64Array;
-}
 
 /** Beyond it the covariance would take more records than are read for it. */
 const FEATURES_MAX = 256;
