@@ -452,6 +452,8 @@ export const results = sqliteTable("results", {
   checkedUnits: integer("checked_units").notNull(),
   /** Processor time of that, on the coordinator's audit thread. */
   checkCpuMs: real("check_cpu_ms").notNull().default(0),
+  /** How far its checked units lie from what was recomputed: 0 the same bits, 1 all that is allowed. */
+  drift: real().notNull().default(0),
   acceptedAtMs: integer("accepted_at_ms").notNull(),
 });
 

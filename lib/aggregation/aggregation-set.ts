@@ -5,6 +5,7 @@
  * one row of `classes` values a segment. For regression (`task: "regression"`) the rows hold plain values instead.
  */
 import { FluxError } from "#lib/protocol/errors.ts";
+import type { PrecisionClass } from "./precision.ts";
 import { gatherRows } from "./rows.ts";
 
 export type Task = "classification" | "regression";
@@ -26,7 +27,7 @@ export interface AggregationSet {
   readonly position: Float64Array;
   /** `[segments]` share of the record that it saw, 0..1. */
   readonly coverage: Float64Array;
-  /** `[segments]` how it was computed: 0 exact (lanes), 1 float32 on WASM, 2 float32 on WebGPU. */
+  /** `[segments]` how it was computed, as precision.ts packs it. */
   readonly precisionClass: Uint8Array;
   /** Of the whole job that these records are of. Without it all members stand alike, and nothing is known of what they lean to. */
   readonly profile?: JobProfile | undefined;
@@ -63,7 +64,7 @@ export interface MemberOutputs {
   readonly outputs: ArrayLike<number>;
   readonly position?: readonly [number, number];
   readonly coverage?: number;
-  readonly precisionClass?: 0 | 1 | 2;
+  readonly precisionClass?: PrecisionClass;
 }
 
 /**

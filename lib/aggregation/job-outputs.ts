@@ -13,13 +13,11 @@ import {
 
 import type { Piece } from "./pieces.ts";
 
-export type PrecisionClass = 0 | 1 | 2;
-
 export interface JobMember {
   readonly name: string;
   /** Of pieces of records `start … start+count−1`: `[count · pieces, width]`. */
   readonly read: (start: number, count: number) => Promise<Float32Array>;
-  /** `[count · pieces]` precision classes of the same (aggregation-set.ts). */
+  /** `[count · pieces]` how the same were computed, as precision.ts packs it. */
   readonly precision: (start: number, count: number) => Promise<Uint8Array>;
 }
 

@@ -4,6 +4,7 @@
  */
 import { type AggregationSet, logSumExp } from "./aggregation-set.ts";
 import { LEAST_STANDING } from "./job-profile.ts";
+import { roundingOf } from "./precision.ts";
 import { argmax } from "./simple-reducers.ts";
 
 export const SEGMENT_FEATURES = [
@@ -16,14 +17,14 @@ export const SEGMENT_FEATURES = [
   "entropy",
   "divergence from the segments' mean",
   "agrees with the segments' mean",
-  "computed in float32",
+  "rounding",
   "agreement over the whole job",
 ] as const;
 
 export const FEATURE_COUNT = SEGMENT_FEATURES.length;
 
 /**
- * @returns `[segments, FEATURE_COUNT]`, each roughly within −1..1. Regression has no distribution: there the divergence
+ * @returns `[segments, FEATURE_COUNT]`, each roughly within −2..2. Regression has no distribution: there the divergence
  * is the distance from the segments' mean over their spread, and the features of certainty are 0.
  */
 export function segmentFeatures(set: AggregationSet): Float64Array {
@@ -38,7 +39,6 @@ export function segmentFeatures(set: AggregationSet): Float64Array {
       const across = set.position[s * 2]!;
       const down = set.position[s * 2 + 1]!;
       const certainty = set.task === "regression" ? distance(row, mean, spread) : certaintyOf(row, mean);
-      const float32 = set.precisionClass[s] === 0 ? 0 : 1;
       features.set(
         [
           across,
@@ -46,7 +46,7 @@ export function segmentFeatures(set: AggregationSet): Float64Array {
           Math.hypot(across, down),
           set.coverage[s]!,
           ...certainty,
-          float32,
+          roundingOf(set.precisionClass[s]!),
           Math.log(weightOf(set, s)) / 2,
         ],
         s * FEATURE_COUNT,

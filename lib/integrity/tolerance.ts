@@ -67,6 +67,21 @@ export function differingRecords(
   return [...records].sort((a, b) => a - b);
 }
 
+/** Largest difference of a result that was found right, as a share of what is allowed: 0 the same bits, 1 the most there is. */
+export function driftOf(
+  reference: readonly OutputValues[],
+  result: readonly OutputValues[],
+  tolerances: readonly OutputTolerance[],
+): number {
+  let most = 0;
+  for (const [output, { values }] of reference.entries()) {
+    const { scale, relative } = tolerances[output]!;
+    const difference = largestDifference(values, result[output]!.values);
+    if (difference > 0) most = Math.max(most, difference / (relative * Math.max(scale, largest(values))));
+  }
+  return Math.min(1, most);
+}
+
 /**
  * The second look at a record that differs: right after all where the reference itself moves as far when its inputs are
  * shaken (a tie between two classes, a value at a step). Element by element, so that one unstable output excuses no other.

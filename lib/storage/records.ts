@@ -361,6 +361,8 @@ export interface ResultRecord extends UnitRange {
   readonly runtime: RuntimeId;
   readonly computeMs: number;
   readonly checkedUnits: number;
+  /** Of its checked units: how far they lie from what was recomputed, 0 to 1 of what is allowed. */
+  readonly drift: number;
   readonly acceptedAtMs: number;
 }
 

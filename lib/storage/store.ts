@@ -121,6 +121,8 @@ export interface Acceptance {
   readonly checkedUnits: number;
   /** Processor time of the check. */
   readonly checkCpuMs: number;
+  /** Of its checked units: how far they lie from what was recomputed, 0 to 1 of what is allowed. */
+  readonly drift: number;
   readonly acceptedAtMs: number;
   /** Milliseconds of computing that the donor is credited with, and whose week they count for. */
   readonly creditedMs: number;

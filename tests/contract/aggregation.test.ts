@@ -1,4 +1,6 @@
 /** Ensembles, segments, reports and feedback over REST, with donors of this process: what a submitter sees of aggregation. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { FluxClient } from "#lib/client/flux-client.ts";
@@ -109,6 +111,21 @@ describe("ensembles", () => {
     expect(report.trust.length).toBeGreaterThan(0);
     expect(report.because).toContain("held-out");
     expect(accuracy(await answers(job.id))).toBeGreaterThan(of("mean").accuracy! + 0.05);
+  });
+
+  it("learns from a job's labels for later ones, unless its submitter says no", async () => {
+    const request = { models: [models.good, models.shifted], dataset: await dataset(true) };
+    const kept = async (id: JobId) =>
+      (await readdir(coordinator.dataFolder, { recursive: true })).some((path) =>
+        path.endsWith(join("aggregation", id)),
+      );
+    const secret = await run({ ...request, contribute: false });
+    expect(await kept(secret.id)).toBe(false);
+    const shared = await run(request);
+    await expect.poll(() => kept(shared.id), { timeout: 10_000 }).toBe(true);
+    expect(await kept(secret.id)).toBe(false);
+    // It says what it started from: nothing, or what the jobs before it had taught by then.
+    expect(shared.aggregation!.report.prior).toMatch(/^(fresh|prior-\d+)$/);
   });
 
   it("refuses members that answer different questions", async () => {

@@ -136,9 +136,9 @@ describe("npx flux", () => {
     },
     { name: "a model that is none", args: ["submit", "records.csv", "records.csv"], says: /ONNX/ },
     {
-      name: "windows where the key stays here",
-      args: ["submit", "linear.onnx", "records.csv", "--window", "2"],
-      says: /--custody coordinator/,
+      name: "windows that are longer than a record, where the key stays here",
+      args: ["submit", "linear.onnx", "records.csv", "--window", "9"],
+      says: /segments of 9 along an axis of 4: use at most 4/,
     },
     { name: "a job's id that is none", args: ["job", "42"], says: /job_…/ },
   ])("$name is one line that says what to do", async ({ args, says }) => {

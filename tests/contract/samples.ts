@@ -213,6 +213,7 @@ export function sampleAcceptance({ microtask, lease }: Grant, data = new Uint8Ar
     runtime: "ort-wasm",
     computeMs: 12.5,
     checkedUnits: 2,
+    drift: 0.25,
     checkCpuMs: 0.5,
     acceptedAtMs: 3_000,
     creditedMs: 12.5,

@@ -19,7 +19,16 @@ const WASM_PATH = "/wasm/";
  * WASM runs on one thread: the threaded build starts its threads from a blob: script, which the workers' policy
  * (script-src 'self') refuses, and then waits for them for ever.
  */
-export async function loadTfjs(backend: TfjsBackend): Promise<Tfjs> {
+export function loadTfjs(backend: TfjsBackend): Promise<Tfjs> {
+  const loading = previous.then(() => load(backend));
+  previous = loading.catch(() => undefined);
+  return loading;
+}
+
+/** One after the other: a backend that is asked for while it starts is said to be impossible. */
+let previous: Promise<unknown> = Promise.resolve();
+
+async function load(backend: TfjsBackend): Promise<Tfjs> {
   const core = await import("@tensorflow/tfjs-core");
   if (backend === "wasm") {
     const wasm = await import("@tensorflow/tfjs-backend-wasm");

@@ -87,6 +87,17 @@ export default async function Aggregation() {
         away from what earlier jobs taught.
       </p>
       <p className="mt-2 text-ink-2">
+        A second opinion needs no label: a linear discriminant over everything that the members say of a record, taught
+        on some thousand of the job’s own records by the members’ pooled answers. It knows which answers vary together,
+        so that members that err alike do not count twice. How far it counts is learned, too. It is there from a hundred
+        records on, for up to 256 members × classes; of labels it sees only how often each class occurs. Where classes
+        are very unequal, label some records: without labels, rare and neglected classes look the same.
+      </p>
+      <p className="mt-2 text-ink-2">
+        How a segment was computed counts as well: exactly in encrypted lanes, or in float32, with how far its donor’s
+        results lay from recomputed ones, within what is allowed.
+      </p>
+      <p className="mt-2 text-ink-2">
         It is used only if, on records that it was not fitted to, its loss is lower than the best simple reducer’s by
         more than one standard error and it is not less accurate. Otherwise the simple one is used, and the report says
         so.{" "}
@@ -113,11 +124,11 @@ export default async function Aggregation() {
       <h2 className="mt-10 text-[1.5rem]">Across jobs</h2>
       <p className="mt-2 text-ink-2">
         A start of the scoring network is learned over this server’s earlier jobs (Reptile). A fit tries it beside a
-        fresh start, and leaves it where the fresh one does better on records it was not fitted to, by more than one
-        standard error; the report names it. Kept for that are log-probabilities and right classes of up to 500 labelled
-        records a job, no records and no ids. <Code>{'"contribute": false'}</Code> keeps a job out, and jobs whose key
-        is yours are never in. Without labels, a start is used only if it beat the mean on earlier jobs that it had not
-        seen.
+        fresh start, and leaves it where the fresh one does better on records it was not fitted to, by more than two
+        standard errors; the report names it. Kept for that are log-probabilities and right classes of up to 500
+        labelled records a job, no records and no ids. <Code>{'"contribute": false'}</Code> keeps a job out, and jobs
+        whose key is yours are never in. Without labels, a start is used only if it beat the mean on earlier jobs that
+        it had not seen.
       </p>
 
       <h2 className="mt-10 text-[1.5rem]">Measured</h2>

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { Pieces } from "#lib/aggregation/pieces.ts";
+import { type PrecisionClass, packPrecision } from "#lib/aggregation/precision.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import type { RuntimeId } from "#lib/protocol/stage.ts";
 import { bytesPerRecord, elementsPerRecord, RecordTensor } from "#lib/protocol/tensors.ts";
@@ -38,9 +39,8 @@ export const rawOutput = (jobId: JobId, member: number, output: number): ObjectN
   rawName(jobId, `member${member}.${output}`);
 export const rawPrecision = (jobId: JobId, member: number): ObjectName => rawName(jobId, `member${member}.precision`);
 
-/** Exact lanes, float32 on WASM, float32 on WebGPU: a feature of the learned reducer. */
-const EXACT = 0;
-const precisionOf = (runtime: RuntimeId): number => (runtime.endsWith("-webgpu") ? 2 : 1);
+const EXACT = packPrecision(0, 0);
+const classOf = (runtime: RuntimeId): PrecisionClass => (runtime.endsWith("-webgpu") ? 2 : 1);
 
 /** Written last: raw outputs are whole when their description is there. */
 export async function writeRawOutputs(objects: ObjectStore, jobId: JobId, raw: RawOutputs): Promise<void> {
@@ -85,7 +85,7 @@ export async function collectResults(
   const floats = outputs.map((output) => ({ ...output, dtype: "FP32" as const }));
   const { jobId, member } = stage;
   const writers = await Promise.all(floats.map((_output, index) => objects.create(rawOutput(jobId, member, index))));
-  const precision = new Uint8Array(units);
+  const computed: Computed[] = [];
   try {
     const missing: Gap[] = [];
     let next = 0;
@@ -108,16 +108,36 @@ export async function collectResults(
         throw new Error(`result of ${result.microtaskId} has ${bytes.byteLength} bytes, not ${at}`);
       }
       next = result.unitStart + result.unitCount;
-      precision.fill(precisionOf(result.runtime), result.unitStart, next);
+      computed.push(result);
     }
     await fill(units);
     for (const writer of writers) await writer.close();
-    await objects.put(rawPrecision(jobId, member), precision);
+    await objects.put(rawPrecision(jobId, member), precisionOf(computed, units));
     return { outputs: [...outputs], missing };
   } catch (error) {
     await Promise.allSettled(writers.map((writer) => writer.abort()));
     throw error;
   }
+}
+
+type Computed = Pick<ResultRecord, "unitStart" | "unitCount" | "donorId" | "runtime" | "drift" | "checkedUnits">;
+
+/**
+ * `[units]` bytes. A donor's drift is taken over all of its results of the stage that were looked at: a single result's says
+ * which of its records were drawn, a donor's what its device does.
+ */
+export function precisionOf(computed: readonly Computed[], units: number): Uint8Array {
+  const donors = new Map<string, { drift: number; checked: number }>();
+  for (const { donorId, drift, checkedUnits } of computed) {
+    const { drift: sum, checked } = donors.get(donorId) ?? { drift: 0, checked: 0 };
+    donors.set(donorId, { drift: sum + drift * checkedUnits, checked: checked + checkedUnits });
+  }
+  const precision = new Uint8Array(units);
+  for (const { unitStart, unitCount, donorId, runtime } of computed) {
+    const { drift, checked } = donors.get(donorId)!;
+    precision.fill(packPrecision(classOf(runtime), drift / Math.max(1, checked)), unitStart, unitStart + unitCount);
+  }
+  return precision;
 }
 
 /** Result rows read at once; each carries up to a payload of bytes. */

@@ -11,6 +11,13 @@ export interface CheckTask {
   readonly result: Uint8Array<ArrayBuffer>;
 }
 
+export interface Found {
+  /** Positions of the records that differ. */
+  readonly wrongRecords: readonly number[];
+  /** How far the others lie from the reference: lib/integrity/tolerance.ts. */
+  readonly drift: number;
+}
+
 export type CheckReply =
-  | { readonly id: number; readonly ok: true; readonly wrongRecords: readonly number[] }
+  | { readonly id: number; readonly ok: true; readonly found: Found }
   | { readonly id: number; readonly ok: false; readonly error: string };

@@ -4,11 +4,11 @@
  */
 import type { Worker } from "node:worker_threads";
 import { startThread } from "../thread.ts";
-import type { CheckReply, CheckTask } from "./messages.ts";
+import type { CheckReply, CheckTask, Found } from "./messages.ts";
 
 export interface CheckingPool {
-  /** @returns positions of the records that differ; rejects when the check could not be made */
-  check(task: Omit<CheckTask, "id">): Promise<readonly number[]>;
+  /** Rejects when the check could not be made. */
+  check(task: Omit<CheckTask, "id">): Promise<Found>;
   readonly waiting: () => number;
   readonly close: () => Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface CheckingPoolOptions {
 
 interface Job {
   readonly task: CheckTask;
-  readonly resolve: (wrongRecords: readonly number[]) => void;
+  readonly resolve: (found: Found) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -58,7 +58,7 @@ export function openCheckingPool({ threads: count, timeMs = TASK_MS }: CheckingP
     if (thread?.job?.task.id !== reply.id) return;
     const job = take(thread);
     if (!job) return;
-    if (reply.ok) job.resolve(reply.wrongRecords);
+    if (reply.ok) job.resolve(reply.found);
     else job.reject(new Error(reply.error));
     next(thread);
   }

@@ -47,7 +47,7 @@ export function recordChecker(options: RecordCheckerOptions): ResultChecker {
       const wanted = unitsToCheck(range.unitCount, donor, auditedShare());
       const units = sampleUnits(range.unitCount, wanted, randomBelow);
       const payload = await payloads.read(stage, batch, range);
-      const wrong = await pool.check({
+      const { wrongRecords, drift } = await pool.check({
         modelPath,
         spec,
         records: units.length,
@@ -64,7 +64,7 @@ export function recordChecker(options: RecordCheckerOptions): ResultChecker {
           units,
         ),
       });
-      if (wrong.length === 0) return { right: true, checkedUnits: units.length };
+      if (wrongRecords.length === 0) return { right: true, checkedUnits: units.length, drift };
       // Which records were looked at stays unknown.
       const detail =
         "The result differs from a recomputed sample. Reload the page; if it goes on, this device computes wrongly.";

@@ -7,6 +7,7 @@ import { parentPort } from "node:worker_threads";
 import {
   calibrate,
   differingRecords,
+  driftOf,
   isExcused,
   type OutputTolerance,
   type OutputValues,
@@ -19,7 +20,7 @@ import { type RunBatch, runRecords } from "#worker/kernels/records.ts";
 import { openTfjsSession } from "#worker/kernels/tfjs.ts";
 import { loadOrt } from "#worker/runtimes/ort.ts";
 import { limitWasmMemory } from "../isolated/wasm-memory.ts";
-import type { CheckReply, CheckTask } from "./messages.ts";
+import type { CheckReply, CheckTask, Found } from "./messages.ts";
 
 /** Models of this many running stages stay open. */
 const OPEN_MODELS = 4;
@@ -49,13 +50,13 @@ port.on("message", (task: CheckTask) => {
 
 async function answer(task: CheckTask): Promise<CheckReply> {
   try {
-    return { id: task.id, ok: true, wrongRecords: await wrongRecords(task) };
+    return { id: task.id, ok: true, found: await compare(task) };
   } catch (error) {
     return { id: task.id, ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
 }
 
-async function wrongRecords(task: CheckTask): Promise<number[]> {
+async function compare(task: CheckTask): Promise<Found> {
   const model = await open(task);
   const reference = await run(task, model.runBatch);
   model.tolerances ??= calibrate(reference, await shakenRuns(task, model.runBatch, SHAKEN_RUNS));
@@ -65,11 +66,12 @@ async function wrongRecords(task: CheckTask): Promise<number[]> {
     }
   }
   const result = split(task.spec, task.result, task.records);
-  const suspects = differingRecords(reference, result, model.tolerances);
-  if (suspects.length === 0) return suspects;
   const { tolerances } = model;
+  const drift = driftOf(reference, result, tolerances);
+  const suspects = differingRecords(reference, result, tolerances);
+  if (suspects.length === 0) return { wrongRecords: [], drift };
   const runs = await shakenRuns(task, model.runBatch, SECOND_LOOK_RUNS);
-  return suspects.filter((record) => !isExcused(reference, result, runs, tolerances, record));
+  return { wrongRecords: suspects.filter((record) => !isExcused(reference, result, runs, tolerances, record)), drift };
 }
 
 async function run(task: CheckTask, runBatch: RunBatch): Promise<OutputValues[]> {

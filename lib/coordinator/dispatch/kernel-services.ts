@@ -28,8 +28,11 @@ export interface CheckRequest {
 export type Verdict =
   | {
       readonly right: true;
-      readonly checkedUnits: number /** Processor time, where it is measured. */;
+      readonly checkedUnits: number;
+      /** Processor time, where it is measured. */
       readonly checkCpuMs?: number;
+      /** How far it lies from what was recomputed, as a share of what is allowed; left out where results are exact. */
+      readonly drift?: number;
     }
   | { readonly right: false; readonly code: "audit_failed" | "result_malformed"; readonly detail: string };
 

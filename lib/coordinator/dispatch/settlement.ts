@@ -41,6 +41,7 @@ interface Settled {
   readonly checkedAtMs: number;
   readonly checkedUnits: number;
   readonly checkCpuMs: number;
+  readonly drift: number;
   readonly bytes: number;
 }
 
@@ -136,8 +137,8 @@ export class Settlement {
     );
     leases.mustBeHeld(held);
     if (!verdict.right) throw this.#wrong(held, session, verdict.code, verdict.detail);
-    const { checkedUnits, checkCpuMs = 0 } = verdict;
-    return { receivedAtMs, checkedAtMs: clock.nowMs(), checkedUnits, checkCpuMs, bytes: result.byteLength };
+    const { checkedUnits, checkCpuMs = 0, drift = 0 } = verdict;
+    return { receivedAtMs, checkedAtMs: clock.nowMs(), checkedUnits, checkCpuMs, drift, bytes: result.byteLength };
   }
 
   async #commit(
@@ -145,7 +146,7 @@ export class Settlement {
     session: DonorSession,
     { runtime, timings }: ResultSubmission,
     result: Uint8Array,
-    { receivedAtMs, checkedUnits, checkCpuMs, checkedAtMs }: Settled,
+    { receivedAtMs, checkedUnits, checkCpuMs, drift, checkedAtMs }: Settled,
   ): Promise<void> {
     const { leases, store } = this.#options;
     held.state = "committing";
@@ -158,6 +159,7 @@ export class Settlement {
         computeMs: timings.computeMs,
         checkedUnits,
         checkCpuMs,
+        drift,
         acceptedAtMs: checkedAtMs,
         creditedMs: this.#creditedMs(held, receivedAtMs, timings.computeMs),
         volunteerId: session.volunteerId,

@@ -60,6 +60,7 @@ export function sqliteWork(sqlite: Sqlite, commits: GroupCommit, stages: StageRe
       acceptance.computeMs,
       acceptance.checkedUnits,
       acceptance.checkCpuMs,
+      acceptance.drift,
       acceptance.acceptedAtMs,
     );
     statements.deleteLeasesOf.run(microtask.id);
@@ -201,8 +202,8 @@ function prepare(sqlite: Sqlite) {
     ),
     insertResult: sqlite.prepare(
       `insert into results (microtask_id, bytes, inline, object_name, donor_id, runtime, compute_ms, checked_units,
-         check_cpu_ms, accepted_at_ms)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         check_cpu_ms, drift, accepted_at_ms)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     creditDonor: sqlite.prepare(
       `update donors set accepted = accepted + 1, units = units + ?, compute_ms = compute_ms + ?,
@@ -256,7 +257,7 @@ function prepare(sqlite: Sqlite) {
     selectResults: sqlite.prepare(
       `select microtask_id as microtaskId, batch, prime, unit_start as unitStart, unit_count as unitCount, bytes, inline,
          object_name as objectName, donor_id as donorId, runtime, compute_ms as computeMs, checked_units as checkedUnits,
-         accepted_at_ms as acceptedAtMs
+         drift, accepted_at_ms as acceptedAtMs
        from microtasks join results on results.microtask_id = microtasks.id
        where stage_id = @stageId and (batch, prime, unit_start) > (@batch, @prime, @unitStart)
          and (@onlyBatch is null or batch = @onlyBatch)
@@ -290,6 +291,7 @@ const ResultRow = z.object({
   runtime: RuntimeId,
   computeMs: z.number(),
   checkedUnits: z.number(),
+  drift: z.number(),
   acceptedAtMs: z.number(),
 });
 

@@ -99,8 +99,25 @@ describe("honest results", () => {
   it("are looked at in part, more for newcomers", async () => {
     const newcomer = await check(range(0, RECORDS), honest(range(0, RECORDS)));
     const known = await check(range(0, RECORDS), honest(range(0, RECORDS)), { accepted: 1_000, refused: 0 });
-    expect(newcomer).toEqual({ right: true, checkedUnits: 20 });
-    expect(known).toEqual({ right: true, checkedUnits: 2 });
+    expect(newcomer).toEqual({ right: true, checkedUnits: 20, drift: expect.any(Number) });
+    expect(known).toEqual({ right: true, checkedUnits: 2, drift: expect.any(Number) });
+  });
+
+  it("carry how far they lie from the reference, as a share of what is allowed", async () => {
+    const whole = range(0, RECORDS);
+    const driftOf = async (relative: number) => {
+      const result = honest(whole);
+      const most = result.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+      for (let i = 0; i < result.length; i++) result[i]! += (i % 2 ? 1 : -1) * relative * most;
+      const verdict = await check(whole, result);
+      if (!verdict.right) throw new Error("an honest result was refused");
+      return verdict.drift!;
+    };
+    const [none, some, more] = [await driftOf(0), await driftOf(4e-6), await driftOf(1.2e-5)];
+    expect(none).toBeLessThan(0.05);
+    expect(some).toBeGreaterThan(none);
+    expect(more).toBeGreaterThan(1.5 * some);
+    expect(more).toBeLessThanOrEqual(1);
   });
 });
 

@@ -450,6 +450,7 @@ describe("a restart", () => {
       computeMs: 1,
       checkedUnits: 0,
       checkCpuMs: 0,
+      drift: 0,
       acceptedAtMs: 1,
       creditedMs: 1,
       volunteerId: null,

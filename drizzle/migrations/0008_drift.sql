@@ -1,0 +1,1 @@
+ALTER TABLE `results` ADD `drift` real DEFAULT 0 NOT NULL;
