@@ -203,6 +203,17 @@ function fewLabels(task: AggregationTask, prior: Prior) {
         `${l.mean.toFixed(3)} ± ${l.standardError.toFixed(3)}   calibration error ${c.mean.toFixed(4)}`,
     );
   }
+  const [many, few, start] = settings;
+  const ofTheGain = (gain: "accuracy" | "logLoss") => {
+    const whole = meanOf(many![gain]);
+    return whole > 0 ? `${((100 * meanOf(start![gain])) / whole).toFixed(0)} %` : "more than the whole (none)";
+  };
+  const started = summary(start!.accuracy.map((value, draw) => value - few!.accuracy[draw]!));
+  console.log(
+    `${"".padEnd(28)} the learned start gets ${ofTheGain("accuracy")} of ${LABELS} labels' gain in accuracy, ` +
+      `${ofTheGain("logLoss")} of that in log loss; draw by draw ${started.mean.toFixed(2)} ± ` +
+      `${started.standardError.toFixed(2)} points more than scratch\n`,
+  );
   return { task: task.name, rows };
 }
 

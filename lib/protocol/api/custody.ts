@@ -22,7 +22,7 @@ const OwnMeasurements = z.object({
 /** What a job in the submitter's custody says instead of a dataset. Everything else is worked out from the programs. */
 export const SealedJob = OwnMeasurements.extend({
   records: z.int().positive().max(DATASET_LIMITS.records),
-  /** Windows or tiles that every record is cut into at home, each a row of a batch. */
+  /** Windows or tiles that every record is cut into at home, each a row of a batch; the two times are of one row. */
   segments: z.int().positive().max(DATASET_LIMITS.segments).default(1),
   /** Lane programs, one per model and in their order: files uploaded with purpose=program. */
   programs: z.array(FileId).min(1).max(64),
