@@ -70,9 +70,9 @@ export async function aggregateJob(outputs: JobOutputs, options: JobAggregationO
   const task = options.task ?? guessTask(outputs.width, options.labels);
   const reading = await readingOf(outputs, task);
   const usable = usableLabels(options.labels, outputs.width, task, notes);
-  const profile = await readProfile(
-    outputs,
-    reading,
+  const sample = await readSample(outputs, reading);
+  const profile = jobProfile(
+    sample,
     Float64Array.from(usable, (r) => options.labels[r]!),
   );
   const known = await readLabelled(outputs, reading, options.labels, usable, profile);
@@ -103,7 +103,7 @@ export async function aggregateJob(outputs: JobOutputs, options: JobAggregationO
     asTheyAre: fitted.chosen === "concat",
     apply: (start, count) => apply(outputs, reading, profile, fitted, start, count),
     lesson: known && names.length > 1 && known.set.records >= LABELS_MIN ? lessonOf(known) : null,
-    trial: known && names.length > 1 && known.set.records >= LABELS_MIN ? trialOf(options.prior, known) : null,
+    trial: known && names.length > 1 && known.set.records >= LABELS_MIN ? trialOf(options.prior, known, sample) : null,
   };
 }
 
@@ -228,15 +228,15 @@ async function readLabelled(
   return targets.length === 0 ? null : { set: { ...joinSets(sets), profile }, targets: Float64Array.from(targets) };
 }
 
-/** From records all over the job, labelled or not. */
-async function readProfile(outputs: JobOutputs, reading: Reading, labels: Float64Array): Promise<JobProfile> {
+/** Records from all over the job, labelled or not. */
+async function readSample(outputs: JobOutputs, reading: Reading): Promise<AggregationSet> {
   const stride = Math.max(PROFILE_CHUNK_RECORDS, Math.ceil(outputs.records / PROFILE_CHUNKS));
   const sets: AggregationSet[] = [];
   for (let start = 0; start < outputs.records; start += stride) {
     const count = Math.min(PROFILE_CHUNK_RECORDS, outputs.records - start);
     sets.push((await readSet(outputs, reading, start, count)).set);
   }
-  return jobProfile(joinSets(sets), labels);
+  return joinSets(sets);
 }
 
 async function firstSet(outputs: JobOutputs, reading: Reading, profile: JobProfile): Promise<AggregationSet> {
@@ -283,8 +283,11 @@ function lessonOf({ set, targets }: Known): AggregatedJob["lesson"] {
   return { set: selectRecords(set, chosen), targets: Float64Array.from(chosen, (r) => targets[r]!) };
 }
 
-function trialOf(prior: Prior, { set, targets }: Known): PriorTrial | null {
-  if (set.task !== "classification" || prior.version === FRESH) return null;
+/** Labels judge here and do nothing else: the profile is the one that the job would have had without them. */
+function trialOf(prior: Prior, known: Known, sample: AggregationSet): PriorTrial | null {
+  if (known.set.task !== "classification" || prior.version === FRESH) return null;
+  const { targets } = known;
+  const set = { ...known.set, profile: jobProfile(sample) };
   const own = applyMetaModel(modelFromPrior(prior, set), set).outputs;
   const mean = reduceSimple(set, "mean");
   const meanLosses = logLosses(mean, set.classes, targets);

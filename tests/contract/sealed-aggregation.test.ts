@@ -1,17 +1,15 @@
 /** An encrypted ensemble whose key stays here: combined, corrected by feedback, and reported on this machine only. */
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { JobId } from "#lib/protocol/ids.ts";
 import { startTestCoordinator, type TestCoordinator } from "#tests/support/coordinator.ts";
 import { csvOf, labelledRecords, memberModel } from "#tests/support/ensemble.ts";
+import { runFlux } from "#tests/support/flux-command.ts";
 import { type NodeDonor, startNodeDonor } from "#tests/support/node-donor.ts";
 
-const FLUX = join(import.meta.dirname, "../../lib/client/cli/flux.js");
 const RECORDS = 400;
 const LABELLED = 200;
 const data = labelledRecords(RECORDS, 5);
@@ -36,18 +34,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function flux(...args: string[]): Promise<{ readonly out: string; readonly err: string }> {
-  const env = {
-    NODE_ENV: "test" as const,
-    PATH: process.env.PATH ?? "",
-    XDG_CONFIG_HOME: join(folder, "config"),
-    XDG_STATE_HOME: join(folder, "state"),
-    FLUX_URL: coordinator.url,
-    FLUX_KEY: coordinator.key,
-  };
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [FLUX, ...args], { env, cwd: folder });
-  return { out: stdout, err: stderr };
-}
+const flux = (...args: string[]) =>
+  runFlux({ folder, home: folder, url: coordinator.url, apiKey: coordinator.key }, args);
 
 async function accuracy(file: string): Promise<number> {
   const rows = (await readFile(join(folder, file), "utf8"))

@@ -1,18 +1,16 @@
 /** Encrypted records that are cut into windows, in both custodies: what they come to, and that the coordinator learns only how many there are. */
-import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { JobId } from "#lib/protocol/ids.ts";
 import { startTestCoordinator, type TestCoordinator } from "#tests/support/coordinator.ts";
 import { CLASSES, csvOf, labelledRecords } from "#tests/support/ensemble.ts";
+import { runFlux } from "#tests/support/flux-command.ts";
 import { linearModel } from "#tests/support/linear-model.ts";
 import { type NodeDonor, startNodeDonor } from "#tests/support/node-donor.ts";
 
-const FLUX = join(import.meta.dirname, "../../lib/client/cli/flux.js");
 /** Three windows each: more than a batch holds, and batches end inside records. */
 const RECORDS = 3_000;
 const WINDOWS = 3;
@@ -37,18 +35,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function flux(...args: string[]): Promise<{ readonly out: string; readonly err: string }> {
-  const env = {
-    NODE_ENV: "test" as const,
-    PATH: process.env.PATH ?? "",
-    XDG_CONFIG_HOME: join(folder, "config"),
-    XDG_STATE_HOME: join(folder, "state"),
-    FLUX_URL: coordinator.url,
-    FLUX_KEY: coordinator.key,
-  };
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [FLUX, ...args], { env, cwd: folder });
-  return { out: stdout, err: stderr };
-}
+const flux = (...args: string[]) =>
+  runFlux({ folder, home: folder, url: coordinator.url, apiKey: coordinator.key }, args);
 
 const submit = (file: string, ...options: string[]) =>
   flux(
@@ -68,22 +56,25 @@ function sumsOf(record: number): number[] {
   return Array.from({ length: WINDOWS }, (_, w) => f[w]! + f[w + 1]!);
 }
 
-/** Of lanes: what a scaled integer rounds. */
-function largestError(answers: readonly number[][], expected: (record: number) => readonly number[]): number {
-  return Math.max(
-    ...answers.flatMap((row, record) => {
-      const right = expected(record);
-      expect(row).toHaveLength(right.length);
-      return row.map((value, i) => Math.abs(value - right[i]!));
-    }),
-  );
+/**
+ * What lanes round is small beside the sums, which spread by 1.4: a window that is out of its place is seen in the largest error, a
+ * loss of precision in the usual one. Measured: the largest 0.02 to a little over 0.05, the root mean square 0.007 to 0.013.
+ */
+function expectClose(answers: readonly number[][], expected: (record: number) => readonly number[]): void {
+  const errors = answers.flatMap((row, record) => {
+    const right = expected(record);
+    expect(row).toHaveLength(right.length);
+    return row.map((value, i) => Math.abs(value - right[i]!));
+  });
+  expect(Math.max(...errors)).toBeLessThan(0.1);
+  expect(Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0) / errors.length)).toBeLessThan(0.02);
 }
 const mean = (values: readonly number[]) => [values.reduce((a, b) => a + b, 0) / values.length];
 
 it("with the key here: means and every window's answer, from batches that end inside records", async () => {
   const { out } = await submit("mean.jsonl", "--aggregation", "mean");
   const id = JobId.parse(JSON.parse(out).id);
-  expect(largestError(await answersOf("mean.jsonl"), (record) => mean(sumsOf(record)))).toBeLessThan(0.05);
+  expectClose(await answersOf("mean.jsonl"), (record) => mean(sumsOf(record)));
 
   const job = await coordinator.client.job(id);
   expect(job).toMatchObject({ custody: "submitter", status: "completed", counts: { records: RECORDS } });
@@ -91,7 +82,7 @@ it("with the key here: means and every window's answer, from batches that end in
   expect(job.plan?.privacy === "encrypted" && job.plan.batches * job.plan.records_per_batch).toBeGreaterThan(RECORDS);
 
   await submit("each.jsonl", "--aggregation", "concat");
-  expect(largestError(await answersOf("each.jsonl"), sumsOf)).toBeLessThan(0.05);
+  expectClose(await answersOf("each.jsonl"), sumsOf);
   // The windows themselves are told to nobody: the coordinator has their number only.
   const said = JSON.stringify(await (await coordinator.call(`/jobs/${id}`)).json());
   expect(said).not.toMatch(/window|stride/);
@@ -99,7 +90,7 @@ it("with the key here: means and every window's answer, from batches that end in
 
 it("with the coordinator's key: the same answers", async () => {
   await submit("theirs.jsonl", "--custody", "coordinator", "--aggregation", "mean");
-  expect(largestError(await answersOf("theirs.jsonl"), (record) => mean(sumsOf(record)))).toBeLessThan(0.05);
+  expectClose(await answersOf("theirs.jsonl"), (record) => mean(sumsOf(record)));
 }, 240_000);
 
 it("cut records are not described to the coordinator twice, nor wrongly", async () => {

@@ -82,6 +82,7 @@ test("windows are cut, encrypted and combined in the browser that holds the key"
   const halves = probabilities(smallRecords(2 * RECORDS));
   for (const [r, row] of rows.entries()) {
     const [, ...answer] = row.split(",").map(Number);
+    expect(answer).toHaveLength(CLASSES);
     const expected = halves[2 * r]!.map((p, c) => (p + halves[2 * r + 1]![c]!) / 2);
     for (const [c, value] of answer.entries()) expect(Math.abs(value - expected[c]!)).toBeLessThan(0.05);
   }

@@ -18,6 +18,16 @@ export interface FluxRun {
   readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
 }
 
+/** Runs to its end. @throws Error with what it said where it ends with an error */
+export async function runFlux(
+  home: FluxHome,
+  args: readonly string[],
+): Promise<{ readonly out: string; readonly err: string }> {
+  const { code, out, err } = await startFlux(home, args).ended;
+  if (code !== 0) throw new Error(err);
+  return { out, err };
+}
+
 export const keysOf = ({ home }: FluxHome): string => join(home, "config", "flux", "keys");
 export const jobsOf = ({ home }: FluxHome): string => join(home, "state", "flux", "jobs");
 

@@ -1,5 +1,5 @@
 /** Answers that were decrypted in this browser, a page at a time. The records themselves are not kept: files are shown by number or id. */
-import type { SealedAnswers } from "#lib/client/custody/browser/custody.ts";
+import type { DecryptedOutputs, SealedAnswers } from "#lib/client/custody/browser/custody.ts";
 import { recordsOf } from "#lib/client/custody/results.ts";
 import type { JobId } from "#lib/protocol/ids.ts";
 import { elementsPerRecord } from "#lib/protocol/tensors.ts";
@@ -13,7 +13,11 @@ export function sealedRecords(job: JobId, records: number): RecordSource {
     records,
     async read(start, limit) {
       const holder = await custody();
-      answers ??= holder.answers(job);
+      answers ??= holder.answers(job).catch((error: unknown) => {
+        // Not everything may be decrypted yet: the next look tries again.
+        answers = undefined;
+        throw error;
+      });
       const { source, read } = await answers;
       const count = Math.min(records, start + limit) - start;
       const values = await read(start, count);
@@ -33,11 +37,7 @@ export function sealedRecords(job: JobId, records: number): RecordSource {
   };
 }
 
-async function idsOf(
-  outputs: Awaited<ReturnType<Awaited<ReturnType<typeof custody>>["outputs"]>>,
-  start: number,
-  count: number,
-): Promise<string[]> {
+async function idsOf(outputs: DecryptedOutputs, start: number, count: number): Promise<string[]> {
   const found: string[] = [];
   for (let batch = 0; batch < outputs.state.batches && found.length < count; batch++) {
     const own = recordsOf(outputs.state, batch);

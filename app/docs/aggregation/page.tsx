@@ -126,9 +126,9 @@ export default async function Aggregation() {
         A start of the scoring network is learned over this server’s earlier jobs (Reptile). A fit tries it beside a
         fresh start, and leaves it where the fresh one does better on records it was not fitted to, by more than two
         standard errors; the report names it. Kept for that are log-probabilities and right classes of up to 500
-        labelled records a job, no records and no ids. <Code>{'"contribute": false'}</Code> keeps a job out, and jobs
-        whose key is yours are never in. Without labels, a start is used only if it beat the mean on earlier jobs that
-        it had not seen.
+        labelled records a job and what the job’s outputs say of its members, no records and no ids.{" "}
+        <Code>{'"contribute": false'}</Code> keeps a job out, and jobs whose key is yours are never in. Without labels,
+        a start is used only if it beat the mean on earlier jobs that it had not seen.
       </p>
 
       <h2 className="mt-10 text-[1.5rem]">Measured</h2>

@@ -1,6 +1,6 @@
 /**
- * What this operator's jobs have taught: the labelled aggregation sets of jobs that contribute (no records, no ids: log-probabilities and
- * classes), the scorer's start that was learned over them, version by version, and how each start did on jobs that it had not
+ * What this operator's jobs have taught: the labelled aggregation sets of jobs that contribute (no records, no ids: log-probabilities,
+ * classes, and the profile of the members), the scorer's start that was learned over them, version by version, and how each start did on jobs that it had not
  * seen. A start without labels is used only where those trials speak for it.
  */
 import { deserialize, serialize } from "node:v8";
