@@ -29,7 +29,7 @@ export interface AggregationSet {
   readonly coverage: Float64Array;
   /** `[segments]` how it was computed, as precision.ts packs it. */
   readonly precisionClass: Uint8Array;
-  /** Of the whole job that these records are of. Without it all members stand alike, and nothing is known of what they lean to. */
+  /** Of the whole job that these records are of. Without it all members stand alike, and nothing is known of what they neglect. */
   readonly profile?: JobProfile | undefined;
 }
 
@@ -37,8 +37,8 @@ export interface AggregationSet {
 export interface JobProfile {
   /** `[members]` 1: agrees with the others at least as often as it is sure; 0: no more often than by chance. */
   readonly standing: Float64Array;
-  /** `[classes]` mean probability of each class, members weighted by their standing; empty for regression. */
-  readonly marginal: Float64Array;
+  /** `[classes]` what evens out the classes that the answers neglect: class-balance.ts; empty for regression. */
+  readonly balance: Float64Array;
   readonly discriminant: Discriminant | null;
 }
 

@@ -6,14 +6,19 @@
  * UAI 2014), measured against what it claims: a window that saw little agrees seldom and says so; a broken member agrees
  * seldom and is sure.
  */
-import type { AggregationSet, JobProfile } from "./aggregation-set.ts";
-import { fitDiscriminant } from "./discriminant.ts";
+import type { AggregationSet, Discriminant, JobProfile } from "./aggregation-set.ts";
+import { classBalance, classShares } from "./class-balance.ts";
+import { discriminantAnswers, fitDiscriminant } from "./discriminant.ts";
 import { argmax } from "./simple-reducers.ts";
 
 /** The others are weighted by their own standing: two rounds are enough for a broken member to stop counting. */
 const ROUNDS = 3;
 /** Where no member keeps its word, they count alike. */
 export const LEAST_STANDING = 0.02;
+/** Of the discriminant's teacher, more than once and from a pool that claims too little: classes that the members neglect are drawn from the records in doubt. */
+const LEANT_BACK = 1.5;
+/** How far the discriminant counts in the answers that are evened out: about what starts learn. */
+const USUAL_KAPPA = 0.25;
 
 /** The same set, with the profile of its own records. */
 export function withOwnProfile(set: AggregationSet, labels?: ArrayLike<number>): AggregationSet {
@@ -22,20 +27,32 @@ export function withOwnProfile(set: AggregationSet, labels?: ArrayLike<number>):
 
 /**
  * From some hundred records or more; records with a single segment say nothing of agreement.
- * @param labels known ones, class indices: only how often each class occurs is taken from them. Where none is known, the
- * discriminant is taught without leaning back: classes that are rare and classes that are neglected look the same.
+ * @param labels known ones, class indices, or none: of them only how often each class occurs is used
  */
 export function jobProfile(set: AggregationSet, labels: ArrayLike<number> = []): JobProfile {
   if (set.task === "regression") {
-    return { standing: new Float64Array(set.members).fill(1), marginal: new Float64Array(0), discriminant: null };
+    return { standing: new Float64Array(set.members).fill(1), balance: new Float64Array(0), discriminant: null };
   }
+  const { classes } = set;
   const probabilities = set.outputs.map(Math.exp);
   let standing: Float64Array = new Float64Array(set.members).fill(1);
   for (let round = 0; round < ROUNDS; round++) standing = standingAmong(set, probabilities, standing);
-  const marginal = marginalOf(set, probabilities, standing);
-  const lean = labels.length > 0 ? leanOf(marginal, labels) : new Float64Array(set.classes);
-  const weights = standing.map((value) => value + LEAST_STANDING);
-  return { standing, marginal, discriminant: fitDiscriminant(set, weights, lean) };
+  const pooled = pooledAnswers(
+    set,
+    probabilities,
+    standing.map((value) => value + LEAST_STANDING),
+  );
+  const both = (discriminant: Discriminant | null) => {
+    const second = discriminantAnswers(set, discriminant);
+    return pooled.map((value, i) => value + USUAL_KAPPA * second[i]!);
+  };
+  const shares = classShares(labels, both(fitDiscriminant(set, pooled)), classes);
+  const leaning = classBalance(pooled, shares, classes);
+  const discriminant = fitDiscriminant(
+    set,
+    pooled.map((value, i) => value + LEANT_BACK * leaning[i % classes]!),
+  );
+  return { standing, balance: classBalance(both(discriminant), shares, classes), discriminant };
 }
 
 function standingAmong(set: AggregationSet, probabilities: Float64Array, before: Float64Array): Float64Array {
@@ -72,43 +89,18 @@ function standingAmong(set: AggregationSet, probabilities: Float64Array, before:
   });
 }
 
-function marginalOf(set: AggregationSet, probabilities: Float64Array, standing: Float64Array): Float64Array {
+/** `[records, classes]` log of the members' mean probabilities, weighted by their standing. */
+function pooledAnswers(set: AggregationSet, probabilities: Float64Array, weights: Float64Array): Float64Array {
   const { classes } = set;
-  const sum = new Float64Array(classes);
+  const pooled = new Float64Array(set.records * classes);
   for (let r = 0; r < set.records; r++) {
-    const first = set.offsets[r]!;
-    const last = set.offsets[r + 1]!;
     let total = 0;
-    for (let s = first; s < last; s++) total += standing[set.member[s]!]! + LEAST_STANDING;
-    for (let s = first; s < last; s++) {
-      const weight = (standing[set.member[s]!]! + LEAST_STANDING) / total;
-      for (let c = 0; c < classes; c++) sum[c]! += weight * probabilities[s * classes + c]!;
+    for (let s = set.offsets[r]!; s < set.offsets[r + 1]!; s++) {
+      const weight = weights[set.member[s]!]!;
+      total += weight;
+      for (let c = 0; c < classes; c++) pooled[r * classes + c]! += weight * probabilities[s * classes + c]!;
     }
+    for (let c = 0; c < classes; c++) pooled[r * classes + c] = Math.log(pooled[r * classes + c]! / total);
   }
-  return sum.map((value) => value / Math.max(1, set.records));
-}
-
-/** Pseudo-probability that keeps the logarithm of a class that nobody ever names finite. */
-const LEAST_SHARE = 1e-4;
-/** Standard deviations above what equal classes would give, before the labels' own shares are believed. */
-const BELIEVED_FROM = 2;
-
-/**
- * How far the members together lean away from each class: log of the share that the labels give it, less log of the share that
- * the members give it. Shares of few labels are mostly noise: they are shrunk towards equal ones, all the way unless a
- * chi-squared statistic of the counts is more than two standard deviations above what equal classes give.
- * @param labels class indices of labelled records @returns `[classes]`
- */
-export function leanOf(marginal: Float64Array, labels: ArrayLike<number>): Float64Array {
-  const classes = marginal.length;
-  const shares = new Float64Array(classes);
-  for (let i = 0; i < labels.length; i++) shares[labels[i]!]! += 1 / labels.length;
-  let chiSquared = 0;
-  for (const share of shares) chiSquared += labels.length * classes * (share - 1 / classes) ** 2;
-  const freedom = classes - 1;
-  const expected = freedom + BELIEVED_FROM * Math.sqrt(2 * freedom);
-  const equal = chiSquared > expected ? expected / chiSquared : 1;
-  return shares.map(
-    (share, c) => Math.log(equal / classes + (1 - equal) * share + LEAST_SHARE) - Math.log(marginal[c]! + LEAST_SHARE),
-  );
+  return pooled;
 }

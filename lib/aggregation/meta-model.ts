@@ -6,10 +6,10 @@
  *     a        = softmax(score)
  *     u_c      = λ·Σ a_i·log p_ic + (1−λ)·log Σ a_i·p_ic        logarithmic and linear opinion pools, mixed
  *     v_c      = Σ_i Σ_k p_ik·evidence[member_i][k][c]           what a member's "k" says about class c, beyond what it claims
- *     log p_c  = log softmax(τ·u + β·lean + κ·d + bias + v)_c
+ *     log p_c  = log softmax(τ·u + β·balance + κ·d + bias + v)_c
  *
- * `lean` (job-profile.ts) is how far the members together lean away from a class; β says how far to lean back. `d` is the
- * job's own discriminant (discriminant.ts); κ says how far it counts.
+ * `balance` (class-balance.ts) evens out which classes the job's answers neglect; β says how far. `d` is the job's own
+ * discriminant (discriminant.ts); κ says how far it counts.
  *
  * With even weights, λ = 0, τ = 1, β = κ = 0, no bias and no evidence this is the mean: the learned reducer contains the simple one. It does
  * not depend on the order of segments, and nothing in the shared part depends on the number of classes, so that part transfers
@@ -67,14 +67,15 @@ const LEAST_EVIDENCE = 1e-3;
 /** Parameters that transfer between jobs: the scorer, λ, τ, β and κ. */
 export const SHARED_PARAMETERS = layoutOf(0, 0).trust;
 
+/** Counts up when a shared parameter comes to mean something else: a start that was learned before is not used any more. */
+export const SHARED_MEANING = 2;
+
 export interface MetaModel {
   readonly task: Task;
   readonly members: number;
   readonly classes: number;
   /** Flat, as `layoutOf` says. */
   readonly parameters: Float64Array;
-  /** `[classes]` of this job and the labels that the model was fitted to; all 0 where nothing is known. */
-  readonly lean: Float64Array;
 }
 
 /** A set with what every pass over it needs, computed once: an exponential per output and step was half of training. */
@@ -86,6 +87,8 @@ export interface PreparedSet {
   readonly probabilities: Float64Array;
   /** `[records, classes]` what the job's discriminant answers; all 0 where it has none */
   readonly discriminant: Float64Array;
+  /** `[classes]` what evens the job's answers out; all 0 where nothing is known of the classes' shares */
+  readonly balance: Float64Array;
 }
 
 export function prepareSet(set: AggregationSet): PreparedSet {
@@ -94,6 +97,7 @@ export function prepareSet(set: AggregationSet): PreparedSet {
     features: segmentFeatures(set),
     probabilities: set.task === "classification" ? set.outputs.map(Math.exp) : new Float64Array(0),
     discriminant: discriminantAnswers(set, set.profile?.discriminant ?? null),
+    balance: set.profile?.balance ?? new Float64Array(set.classes),
   };
 }
 
@@ -212,7 +216,7 @@ function forward(model: MetaModel, prepared: PreparedSet, record: number, scratc
   const tau = Math.exp(parameters[at.logTau]!);
   for (let c = 0; c < classes; c++) {
     pooled[c] = lambda * geometric[c]! + (1 - lambda) * Math.log(arithmetic[c]!);
-    answer[c] = tau * pooled[c]! + parameters[at.balance]! * model.lean[c]! + parameters[at.bias + c]!;
+    answer[c] = tau * pooled[c]! + parameters[at.balance]! * prepared.balance[c]! + parameters[at.bias + c]!;
     answer[c]! += parameters[at.kappa]! * prepared.discriminant[record * classes + c]!;
   }
   if (at.total > at.evidence) {
@@ -276,7 +280,7 @@ function backward(
     gradient[at.bias + c]! += d;
     if (classification) {
       gradient[at.logTau]! += d * tau * pooled[c]!;
-      gradient[at.balance]! += d * model.lean[c]!;
+      gradient[at.balance]! += d * prepared.balance[c]!;
       gradient[at.kappa]! += d * prepared.discriminant[record * classes + c]!;
       gradient[at.mix]! += d * tau * (geometric[c]! - Math.log(arithmetic[c]!)) * lambda * (1 - lambda);
     }

@@ -3,7 +3,6 @@
  * penalties that pull the shared part to its prior and the job's own part to zero.
  */
 import type { AggregationSet } from "./aggregation-set.ts";
-import { leanOf } from "./job-profile.ts";
 import {
   HIDDEN,
   layoutOf,
@@ -33,9 +32,9 @@ export interface TrainOptions {
 
 /** How strongly each part is pulled to its start, in units of labelled records; infinite: it stays there. */
 export interface Penalties {
-  /** Scorer and pool, to the prior. */
+  /** Scorer and mix of pools, to the prior. */
   readonly shared: number;
-  /** Temperature and balance, to the prior. */
+  /** τ, β and κ, to the prior. */
   readonly calibration: number;
   readonly trust: number;
   readonly bias: number;
@@ -65,8 +64,7 @@ export function freshPrior(seed = 1): Prior {
 export function modelFromPrior(prior: Prior, set: Pick<AggregationSet, "task" | "members" | "classes">): MetaModel {
   const parameters = new Float64Array(layoutOf(set.members, set.classes).total);
   parameters.set(prior.shared);
-  const lean = new Float64Array(set.classes);
-  return { task: set.task, members: set.members, classes: set.classes, parameters, lean };
+  return { task: set.task, members: set.members, classes: set.classes, parameters };
 }
 
 /**
@@ -74,20 +72,16 @@ export function modelFromPrior(prior: Prior, set: Pick<AggregationSet, "task" | 
  */
 export function trainMetaModel(set: AggregationSet, targets: ArrayLike<number>, options: TrainOptions): MetaModel {
   const { penalties = USUAL_PENALTIES, evaluations = 60 } = options;
-  const scaled = set.task === "regression" ? scaleFor(set, targets) : null;
-  const data = scaled?.set ?? set;
-  const goal = scaled?.targets ?? targets;
+  const { deviation, set: data, targets: goal } = inTargetUnits(set, targets);
 
-  const untrained = modelFromPrior(options.prior, data);
-  const known = set.task === "classification" && set.profile;
-  const model = known ? { ...untrained, lean: leanOf(known.marginal, targets) } : untrained;
+  const model = modelFromPrior(options.prior, data);
   const at = layoutOf(data.members, data.classes);
   const start = model.parameters.slice();
   const penaltyOf = start.map((_, i) => {
     if (i >= at.evidence) return penalties.evidence;
     if (i >= at.bias) return penalties.bias;
     if (i >= at.trust) return penalties.trust;
-    return i === at.logTau || i === at.balance ? penalties.calibration : penalties.shared;
+    return i >= at.logTau ? penalties.calibration : penalties.shared;
   });
   const free = Int32Array.from(start.keys()).filter((i) => penaltyOf[i] !== Number.POSITIVE_INFINITY);
   const x = Float64Array.from(free, (i) => model.parameters[i]!);
@@ -111,12 +105,16 @@ export function trainMetaModel(set: AggregationSet, targets: ArrayLike<number>, 
   free.forEach((i, k) => {
     model.parameters[i] = x[k]!;
   });
-  if (scaled) for (let c = 0; c < data.classes; c++) model.parameters[at.bias + c]! *= scaled.deviation;
+  for (let c = 0; c < data.classes && data.task === "regression"; c++) model.parameters[at.bias + c]! *= deviation;
   return model;
 }
 
-/** Regression trains in units of the targets' deviation; one common scale keeps the weights as they are. */
-function scaleFor(set: AggregationSet, targets: ArrayLike<number>) {
+/** Regression trains in units of the targets' deviation; one common scale keeps the weights as they are. Classes stay what they are. */
+export function inTargetUnits(
+  set: AggregationSet,
+  targets: ArrayLike<number>,
+): { readonly deviation: number; readonly set: AggregationSet; readonly targets: ArrayLike<number> } {
+  if (set.task === "classification") return { deviation: 1, set, targets };
   let sum = 0;
   for (let i = 0; i < targets.length; i++) sum += targets[i]!;
   const mean = sum / targets.length;

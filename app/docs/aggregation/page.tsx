@@ -81,17 +81,22 @@ export default async function Aggregation() {
         A small network scores every segment by where it lies, how sure it is, how far it is from the others, and how
         often its member agrees with the others over the whole job, measured against how sure it claims to be: that
         finds broken members without a label. The scores weigh the segments; a temperature and a bias correct the stated
-        certainty; classes that all members together name too often are named less; and for every member it learns what
-        its “4” says about each class, which repairs members whose classes are numbered differently. It is fitted to
-        labelled records: a label column of the dataset, or feedback. The fewer labels there are, the less it may move
-        away from what earlier jobs taught.
+        certainty; and for every member it learns what its “4” says about each class, which repairs members whose
+        classes are numbered differently. It is fitted to labelled records: a label column of the dataset, or feedback.
+        The fewer labels there are, the less it may move away from what earlier jobs taught.
       </p>
       <p className="mt-2 text-ink-2">
         A second opinion needs no label: a linear discriminant over everything that the members say of a record, taught
         on some thousand of the job’s own records by the members’ pooled answers. It knows which answers vary together,
         so that members that err alike do not count twice. How far it counts is learned, too. It is there from a hundred
-        records on, for up to 256 members × classes; of labels it sees only how often each class occurs. Where classes
-        are very unequal, label some records: without labels, rare and neglected classes look the same.
+        records on, for up to 256 members × classes.
+      </p>
+      <p className="mt-2 text-ink-2">
+        Classes that all members together name too often are named less, and neglected ones more. That takes knowing how
+        often each class occurs. Two stories are weighed: all classes are equally frequent, and the answers are off by
+        what members that err this often are off by; or they are not, and the answers show about how. Labels, where
+        there are some, tip the scale. Rare and neglected classes look alike: where your classes are unequal by little,
+        by up to two to one, label a hundred records or more.
       </p>
       <p className="mt-2 text-ink-2">
         How a segment was computed counts as well: exactly in encrypted lanes, or in float32, with how far its donor’s
@@ -123,12 +128,13 @@ export default async function Aggregation() {
 
       <h2 className="mt-10 text-[1.5rem]">Across jobs</h2>
       <p className="mt-2 text-ink-2">
-        A start of the scoring network is learned over this server’s earlier jobs (Reptile). A fit tries it beside a
-        fresh start, and leaves it where the fresh one does better on records it was not fitted to, by more than two
-        standard errors; the report names it. Kept for that are log-probabilities and right classes of up to 500
-        labelled records a job and what the job’s outputs say of its members, no records and no ids.{" "}
-        <Code>{'"contribute": false'}</Code> keeps a job out, and jobs whose key is yours are never in. Without labels,
-        a start is used only if it beat the mean on earlier jobs that it had not seen.
+        A start of the scoring network is learned over this server’s earlier jobs (Reptile), and settles where it is
+        best on all of them before anything is fitted to them. A fit tries it beside a fresh start, and leaves it where
+        the fresh one does better on records it was not fitted to, by more than two standard errors; the report names
+        it. Kept for that are log-probabilities and right classes of up to 500 labelled records a job and what the job’s
+        outputs say of its members, no records and no ids. <Code>{'"contribute": false'}</Code> keeps a job out, and
+        jobs whose key is yours are never in. Without labels, a start is used only if it beat the mean on earlier jobs
+        that it had not seen.
       </p>
 
       <h2 className="mt-10 text-[1.5rem]">Measured</h2>

@@ -6,7 +6,7 @@
 import { deserialize, serialize } from "node:v8";
 import { z } from "zod";
 import type { PriorTrial } from "#lib/aggregation/aggregate-job.ts";
-import { SHARED_PARAMETERS } from "#lib/aggregation/meta-model.ts";
+import { SHARED_MEANING, SHARED_PARAMETERS } from "#lib/aggregation/meta-model.ts";
 import { freshPrior, type Prior } from "#lib/aggregation/train.ts";
 import { JobId } from "#lib/protocol/ids.ts";
 import { ObjectName, type ObjectStore } from "#lib/storage/objects.ts";
@@ -16,6 +16,8 @@ import type { Lesson } from "../isolated/meta-learn.ts";
 import { type Isolation, runIsolated } from "../isolated/run.ts";
 import type { Log } from "../log.ts";
 
+/** Of the shared parameters when it was written (SHARED_MEANING); not kept at first. */
+const Meaning = z.int().default(1);
 const Trial = z.object({
   job: JobId,
   prior: z.string(),
@@ -23,12 +25,19 @@ const Trial = z.object({
   gain: z.number(),
   gainStandardError: z.number(),
   accuracyGain: z.number(),
+  meaning: Meaning,
 });
 const Memory = z.object({
   /** Jobs whose sets are kept, oldest first. */
   lessons: z.array(JobId),
   priors: z.array(
-    z.object({ version: z.string(), jobs: z.int().positive(), createdAtMs: z.number(), shared: z.array(z.number()) }),
+    z.object({
+      version: z.string(),
+      jobs: z.int().positive(),
+      createdAtMs: z.number(),
+      shared: z.array(z.number()),
+      meaning: Meaning,
+    }),
   ),
   trials: z.array(Trial),
 });
@@ -69,10 +78,11 @@ export class AggregationMemory {
   async prior(): Promise<{ readonly prior: Prior; readonly proven: boolean }> {
     const memory = await this.#read();
     const newest = memory.priors.at(-1);
-    if (newest?.shared.length !== SHARED_PARAMETERS) return { prior: freshPrior(), proven: false };
+    const usable = newest?.meaning === SHARED_MEANING && newest.shared.length === SHARED_PARAMETERS;
+    if (!usable) return { prior: freshPrior(), proven: false };
     return {
       prior: { version: newest.version, shared: Float64Array.from(newest.shared) },
-      proven: isProven(memory.trials),
+      proven: isProven(memory.trials.filter(({ meaning }) => meaning === SHARED_MEANING)),
     };
   }
 
@@ -88,7 +98,9 @@ export class AggregationMemory {
       }
       // A job is a trial once: after that its own labels have been learned from.
       const isNew = trial !== null && !memory.lessons.includes(jobId);
-      const trials = isNew ? [...memory.trials, { job: jobId, ...trial }].slice(-TRIALS) : memory.trials;
+      const trials = isNew
+        ? [...memory.trials, { job: jobId, ...trial, meaning: SHARED_MEANING }].slice(-TRIALS)
+        : memory.trials;
       await store.settings.set(KEY, { ...memory, lessons, trials } satisfies Memory);
     });
     this.#learning = this.#learning
@@ -113,7 +125,7 @@ export class AggregationMemory {
     const shared = z
       .instanceof(Float64Array)
       .parse(await runIsolated(META_LEARN, { lessons, version, seed: number }, LIMITS));
-    const prior = { version, jobs: lessons.length, createdAtMs: now(), shared: [...shared] };
+    const prior = { version, jobs: lessons.length, createdAtMs: now(), shared: [...shared], meaning: SHARED_MEANING };
     await store.settings.set(KEY, {
       ...memory,
       priors: [...memory.priors, prior].slice(-PRIORS_KEPT),

@@ -1,6 +1,7 @@
 /** Task: learns the scorer's start over the labelled aggregation sets of earlier jobs. Seconds of arithmetic, away from the event loop. */
 import { z } from "zod";
 import type { AggregationSet } from "#lib/aggregation/aggregation-set.ts";
+import { withOwnProfile } from "#lib/aggregation/job-profile.ts";
 import { metaLearn } from "#lib/aggregation/meta-learn.ts";
 import { seeded } from "#lib/aggregation/random.ts";
 import { freshPrior } from "#lib/aggregation/train.ts";
@@ -12,8 +13,8 @@ export interface Lesson {
 }
 
 const floats = z.instanceof(Float64Array);
-/** Kept before jobs had discriminants: without one. */
-const DiscriminantSchema = z.object({ centre: floats, weights: floats, bias: floats }).nullable().default(null);
+const DiscriminantSchema = z.object({ centre: floats, weights: floats, bias: floats }).nullable();
+const ProfileSchema = z.object({ standing: floats, balance: floats, discriminant: DiscriminantSchema });
 const LessonSchema = z.object({
   set: z.object({
     task: z.enum(["classification", "regression"]),
@@ -26,7 +27,8 @@ const LessonSchema = z.object({
     position: floats,
     coverage: floats,
     precisionClass: z.instanceof(Uint8Array),
-    profile: z.object({ standing: floats, marginal: floats, discriminant: DiscriminantSchema }).optional(),
+    // Kept with a profile of another kind: the labelled records alone give a new one.
+    profile: ProfileSchema.optional().catch(undefined),
   }),
   targets: floats,
 });
@@ -34,5 +36,9 @@ const Input = z.object({ lessons: z.array(LessonSchema).min(1), version: z.strin
 
 await serveTask(async (raw) => {
   const { lessons, version, seed } = Input.parse(raw);
-  return metaLearn(lessons, freshPrior(), version, seeded(seed)).shared;
+  const jobs = lessons.map(({ set, targets }) => ({
+    set: set.profile ? set : withOwnProfile(set, set.task === "classification" ? targets : []),
+    targets,
+  }));
+  return metaLearn(jobs, freshPrior(), version, seeded(seed)).shared;
 });

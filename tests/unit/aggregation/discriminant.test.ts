@@ -7,9 +7,7 @@ import { normal, seeded, shuffled } from "#lib/aggregation/random.ts";
 import { reduceSimple } from "#lib/aggregation/simple-reducers.ts";
 import { generateSet } from "./sets.ts";
 
-const alike = (count: number) => new Float64Array(count).fill(1);
-const noLean = (classes: number) => new Float64Array(classes);
-const taught = (set: AggregationSet) => fitDiscriminant(set, alike(set.members), noLean(set.classes));
+const taught = (set: AggregationSet) => fitDiscriminant(set, reduceSimple(set, "mean"));
 const accuracy = (answers: Float64Array, classes: number, labels: Float64Array) =>
   scoreClassification(answers, classes, labels).accuracy;
 
@@ -86,7 +84,7 @@ describe("a job's discriminant", () => {
     expect(taught(generateSet(200, 3, [{ skill: 1 }], 7).set)).toBeNull();
     expect(taught(generateSet(200, 129, two, 8).set)).toBeNull();
     const values = two.map(() => ({ outputs: Float64Array.from({ length: 400 }, (_, i) => i) }));
-    expect(taught(fromMembers(values, 200, 2, "values"))).toBeNull();
+    expect(fitDiscriminant(fromMembers(values, 200, 2, "values"), new Float64Array(400))).toBeNull();
     const { set } = generateSet(50, 3, two, 9);
     expect(discriminantAnswers(set, null)).toEqual(new Float64Array(150));
   });

@@ -24,8 +24,7 @@ function randomModel(set: AggregationSet, seed: number): MetaModel {
   const random = seeded(seed);
   const { total } = layoutOf(set.members, set.classes);
   const parameters = Float64Array.from({ length: total }, () => 0.5 * normal(random));
-  const lean = Float64Array.from({ length: set.classes }, () => normal(random));
-  return { task: set.task, members: set.members, classes: set.classes, parameters, lean };
+  return { task: set.task, members: set.members, classes: set.classes, parameters };
 }
 
 describe("meta-model", () => {
@@ -37,10 +36,7 @@ describe("meta-model", () => {
     const { set } = generateSet(50, 4, [{ skill: 1 }, { skill: 2 }, { skill: 0 }], 3);
     const parameters = new Float64Array(layoutOf(3, 4).total);
     parameters[layoutOf(3, 4).mix] = -40;
-    const { outputs } = applyMetaModel(
-      { task: "classification", members: 3, classes: 4, parameters, lean: new Float64Array(4) },
-      set,
-    );
+    const { outputs } = applyMetaModel({ task: "classification", members: 3, classes: 4, parameters }, set);
     const mean = reduceSimple(set, "mean");
     for (let i = 0; i < mean.length; i++) expect(outputs[i]).toBeCloseTo(mean[i]!, 9);
   });
@@ -102,18 +98,19 @@ describe("meta-model", () => {
   it("has the gradient that automatic differentiation finds (tfjs)", () => {
     const { set: whole, labels } = generateSet(120, 4, [{ skill: 1 }, { skill: 2 }, { skill: 0 }], 8);
     const set = selectRecords(
-      withOwnProfile(whole),
+      withOwnProfile(whole, labels.subarray(0, 40)),
       Int32Array.from({ length: 12 }, (_, i) => i),
     );
     const model = randomModel(set, 9);
     const prepared = prepareSet(set);
     expect(prepared.discriminant.some((value) => value !== 0)).toBe(true);
+    expect(prepared.balance.some((value) => value !== 0)).toBe(true);
     const gradient = new Float64Array(model.parameters.length);
     const loss = lossAndGradient(model, prepared, labels.subarray(0, 12), gradient);
 
     const [tfLoss, tfGradient] = tf.tidy(() => {
       const { value, grads } = tf.valueAndGrads((theta: tf.Tensor) =>
-        lossWithTfjs(theta, set, prepared, labels.subarray(0, 12), model.lean),
+        lossWithTfjs(theta, set, prepared, labels.subarray(0, 12)),
       )([tf.tensor1d(Float32Array.from(model.parameters))]);
       return [value.dataSync()[0]!, grads[0]!.dataSync()];
     });
@@ -151,9 +148,8 @@ describe("meta-model", () => {
 function lossWithTfjs(
   theta: tf.Tensor,
   set: AggregationSet,
-  { features, discriminant }: PreparedSet,
+  { features, discriminant, balance }: PreparedSet,
   labels: Float64Array,
-  lean: Float64Array,
 ): tf.Scalar {
   const at = layoutOf(set.members, set.classes);
   const perRecord = set.member.length / set.records;
@@ -180,7 +176,7 @@ function lossWithTfjs(
   );
   const evidence = tf.sum(tf.reshape(tf.matMul(rows, maps), [set.records, perRecord, classes]), 1);
   const calibrated = tf.add(tf.mul(tf.exp(part(at.logTau, [1])), pooled), part(at.bias, [classes]));
-  const balanced = tf.mul(part(at.balance, [1]), tf.tensor1d(Float32Array.from(lean)));
+  const balanced = tf.mul(part(at.balance, [1]), tf.tensor1d(Float32Array.from(balance)));
   const opinion = tf.tensor2d(Float32Array.from(discriminant), [set.records, set.classes]);
   const second = tf.mul(part(at.kappa, [1]), opinion);
   const answer = tf.logSoftmax(tf.addN([calibrated, evidence, second, tf.broadcastTo(balanced, calibrated.shape)]));
