@@ -208,11 +208,14 @@ function fewLabels(task: AggregationTask, prior: Prior) {
     const whole = meanOf(many![gain]);
     return whole > 0 ? `${((100 * meanOf(start![gain])) / whole).toFixed(0)} %` : "more than the whole (none)";
   };
-  const started = summary(start!.accuracy.map((value, draw) => value - few!.accuracy[draw]!));
+  const started = (gain: "accuracy" | "logLoss", digits: number) => {
+    const more = summary(start![gain].map((value, draw) => value - few![gain][draw]!));
+    return `${more.mean.toFixed(digits)} ± ${more.standardError.toFixed(digits)}`;
+  };
   console.log(
     `${"".padEnd(28)} the learned start gets ${ofTheGain("accuracy")} of ${LABELS} labels' gain in accuracy, ` +
-      `${ofTheGain("logLoss")} of that in log loss; draw by draw ${started.mean.toFixed(2)} ± ` +
-      `${started.standardError.toFixed(2)} points more than scratch\n`,
+      `${ofTheGain("logLoss")} of that in log loss; draw by draw ${started("accuracy", 2)} ` +
+      `points and ${started("logLoss", 3)} of log loss more than scratch\n`,
   );
   return { task: task.name, rows };
 }
