@@ -1,6 +1,6 @@
 /**
  * What a job's outputs say of its members without any label: how far each keeps its word, and which classes all of them
- * together lean to. Learned combinations need these of the whole job: a few labelled records say neither.
+ * together neglect. Learned combinations need these of the whole job: a few labelled records say neither.
  *
  * A member is as good as its agreement with the others (disagreement as an estimate of error: Platanios, Blum & Mitchell,
  * UAI 2014), measured against what it claims: a window that saw little agrees seldom and says so; a broken member agrees
@@ -15,7 +15,7 @@ import { argmax } from "./simple-reducers.ts";
 const ROUNDS = 3;
 /** Where no member keeps its word, they count alike. */
 export const LEAST_STANDING = 0.02;
-/** Of the discriminant's teacher, more than once and from a pool that claims too little: classes that the members neglect are drawn from the records in doubt. */
+/** Of the discriminant's teacher, more than once: the pool claims too little, and neglected classes are drawn from what is in doubt. */
 const LEANT_BACK = 1.5;
 /** How far the discriminant counts in the answers that are evened out: about what starts learn. */
 const USUAL_KAPPA = 0.25;
