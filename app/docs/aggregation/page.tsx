@@ -95,8 +95,9 @@ export default async function Aggregation() {
         Classes that all members together name too often are named less, and neglected ones more. That takes knowing how
         often each class occurs. Two stories are weighed: all classes are equally frequent, and the answers are off by
         what members that err this often are off by; or they are not, and the answers show about how. Labels, where
-        there are some, tip the scale. Rare and neglected classes look alike: where your classes are unequal by little,
-        by up to two to one, label a hundred records or more.
+        there are some, tip the scale. Rare and neglected classes look alike: where your classes are unequal, label a
+        hundred records or more. With one digit a quarter of all, seven members lost a point of accuracy against their
+        mean without labels, half a point with 32, and gained 1.4 points with 200; log loss was better with each.
       </p>
       <p className="mt-2 text-ink-2">
         How a segment was computed counts as well: exactly in encrypted lanes, or in float32, with how far its donor’s
