@@ -105,7 +105,7 @@ export function trainMetaModel(set: AggregationSet, targets: ArrayLike<number>, 
   free.forEach((i, k) => {
     model.parameters[i] = x[k]!;
   });
-  for (let c = 0; c < data.classes && data.task === "regression"; c++) model.parameters[at.bias + c]! *= deviation;
+  for (let c = 0; c < data.classes; c++) model.parameters[at.bias + c]! *= deviation;
   return model;
 }
 

@@ -194,7 +194,6 @@ function fewLabels(task: AggregationTask, prior: Prior) {
       setting.calibration.push(score.calibrationError);
     }
   }
-  const summary = (values: readonly number[]) => ({ mean: meanOf(values), standardError: standardError(values) });
   const rows = settings.map(({ name, accuracy, logLoss, calibration }) => ({
     name,
     accuracyGain: summary(accuracy),
@@ -224,6 +223,8 @@ function fewLabels(task: AggregationTask, prior: Prior) {
   return { task: task.name, rows };
 }
 
+const summary = (values: readonly number[]) => ({ mean: meanOf(values), standardError: standardError(values) });
+
 /** Of all other classes every third record stays; which class is the frequent one changes from draw to draw. */
 function unequalClasses(task: AggregationTask, prior: Prior) {
   const { classes } = task.set;
@@ -252,13 +253,13 @@ function unequalClasses(task: AggregationTask, prior: Prior) {
     }
   }
   const rows = gains.map(({ labels, accuracy, logLoss }) => ({
-    labels,
-    accuracyGain: { mean: meanOf(accuracy), standardError: standardError(accuracy) },
-    logLossGain: { mean: meanOf(logLoss), standardError: standardError(logLoss) },
+    name: `${labels} labels, learned start`,
+    accuracyGain: summary(accuracy),
+    logLossGain: summary(logLoss),
   }));
-  for (const { labels, accuracyGain: a, logLossGain: l } of rows) {
+  for (const { name, accuracyGain: a, logLossGain: l } of rows) {
     console.log(
-      `${task.name.padEnd(28)} ${`${labels} labels, learned start`.padEnd(26)} ${a.mean.toFixed(2)} ± ` +
+      `${task.name.padEnd(28)} ${name.padEnd(26)} ${a.mean.toFixed(2)} ± ` +
         `${a.standardError.toFixed(2)} / ${l.mean.toFixed(3)} ± ${l.standardError.toFixed(3)}`,
     );
   }
